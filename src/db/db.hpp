@@ -153,6 +153,8 @@ class Pool {
 struct Migration {
     std::string_view id;  // "0010-log": sorts into the order they run
     std::string_view sql;
+    std::string_view sqlite_too = {};    // run after sql, on that engine alone
+    std::string_view postgres_too = {};
 };
 Result<std::vector<std::string>> migrate(Connection& connection, std::span<const Migration> migrations, Timestamp now);
 Result<std::vector<std::string>> pending_migrations(Connection& connection, std::span<const Migration> migrations);

@@ -22,6 +22,8 @@ std::string in_words_of(Engine engine, std::string_view sql) {
     return out;
 }
 
+std::string digest(const Migration& m) { return crypto::hex(crypto::sha256({m.sql, "\n--\n", m.sqlite_too, "\n--\n", m.postgres_too})); }
+
 Result<std::vector<const Migration*>> missing(Connection& connection, std::span<const Migration> migrations) {
     TRY_VOID(connection.script("CREATE TABLE IF NOT EXISTS schema_migration(id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, applied_at " +
                                in_words_of(connection.engine(), "{int}") + " NOT NULL)"));
@@ -35,7 +37,7 @@ Result<std::vector<const Migration*>> missing(Connection& connection, std::span<
             result.push_back(&migration);
             continue;
         }
-        if (found->second != crypto::hex(crypto::sha256(migration.sql)))
+        if (found->second != digest(migration))
             return fail(Code::unsupported, "db.migration-changed", {{"id", found->first}}).hint("db.migration-hint");
         applied.erase(found);
     }
@@ -62,10 +64,12 @@ Result<std::vector<std::string>> migrate(Connection& connection, std::span<const
     std::vector<std::string> done;
     for (const auto* migration : wanted) {
         auto run = connection.script(in_words_of(connection.engine(), migration->sql));
+        const auto too = connection.engine() == Engine::sqlite ? migration->sqlite_too : migration->postgres_too;
+        if (run && !too.empty()) run = connection.script(too);
         if (!run)
             return fail(Code::internal, "db.migration-failed", {{"id", std::string(migration->id)}}).detail(run.error().detail);
         TRY_VOID(connection.execute("INSERT INTO schema_migration(id, sha256, applied_at) VALUES(?, ?, ?)",
-                                    {std::string(migration->id), crypto::hex(crypto::sha256(migration->sql)), to_micros(now)}));
+                                    {std::string(migration->id), digest(*migration), to_micros(now)}));
         done.emplace_back(migration->id);
     }
     TRY_VOID(transaction.commit());

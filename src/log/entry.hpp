@@ -46,4 +46,6 @@ class Entry {
     std::vector<Private> private_;
 };
 
+Hash commitment(std::string_view salt, std::string_view field, std::string_view value);
+
 }  // namespace tilsyn::log

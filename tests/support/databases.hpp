@@ -30,7 +30,7 @@ class PostgresServer {
     ~PostgresServer();
     PostgresServer(const PostgresServer&) = delete;
     PostgresServer& operator=(const PostgresServer&) = delete;
-    void start();              // waits until it answers
+    void start();              // waits until it answers; the server dies with the thread that calls this
     void stop(bool at_once);   // at_once: as a crash (SIGQUIT)
     std::string url(const std::string& database) const;
 

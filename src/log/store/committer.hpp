@@ -5,13 +5,9 @@
 // SQLite: one writer by BEGIN IMMEDIATE. PostgreSQL: any number of nodes; a batch holds the row of log_head and moves it
 // by compare-and-swap, so the log has one order and a node that was paused cannot fork it (docs/adr/0003).
 #pragma once
-#include <condition_variable>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/time.hpp"
@@ -26,7 +22,10 @@ class WriteContext {
     db::Connection& db() { return *db_; }
     Timestamp now() const { return now_; }
     // Adds an entry; returns its index in the log. Rolled back with the change it belongs to.
-    std::int64_t append(Entry entry);
+    std::int64_t append(Entry entry) {
+        entries_.push_back(std::move(entry));
+        return next_index_ + std::int64_t(entries_.size()) - 1;
+    }
 
   private:
     friend class Committer;
@@ -52,7 +51,7 @@ class Committer {
     using Change = std::function<Result<void>(WriteContext&)>;
     using Done = std::function<void(Result<void>)>;  // called on the committer's thread; must be quick
 
-    // Opens the connection and checks that the stored head fits the entries (see verify.hpp); refuses to start if not.
+    // Opens the connection, and refuses to start when the stored head does not fit the newest entries (verify.hpp).
     static Result<std::unique_ptr<Committer>> start(Options options, const Clock& clock);
     ~Committer();  // finishes what is queued
 
