@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.hpp"
 #include "base/i18n.hpp"
 
 namespace tilsyn::registers {
@@ -53,6 +54,7 @@ struct Field {
     std::string target;  // the register that a reference points to
     Personal personal = Personal::none;
     std::optional<double> min, max;
+    Position where;  // its declaration: for faults that show only when all registers are known
 };
 
 struct Register {
@@ -84,8 +86,10 @@ class Catalogue {
 const Catalogue& builtin();
 
 // Parses declarations (one TOML text with any number of [register.NAME] tables) into `into`: new registers, or further
-// fields for a known one. Returns every fault with file:line:column.
+// fields for a known one. Returns every fault with file:line:column. Tables of other names are left to the caller.
 std::vector<Error> parse_declarations(std::string_view toml, std::string_view file, Catalogue& into);
+// References to registers that nobody has declared. Run once, after all declarations are parsed.
+std::vector<Error> check_references(const Catalogue& catalogue);
 
 std::string_view to_string(FieldType);
 std::string_view to_string(Personal);
