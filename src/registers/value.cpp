@@ -244,6 +244,7 @@ std::string fold_case(std::string_view text) {
         if (point >= 0xC0 && point <= 0xDE && point != 0xD7) small = point + 32;
         if (point >= 0x100 && point <= 0x137 && point % 2 == 0 && point != 0x130) small = point + 1;
         if (point >= 0x139 && point <= 0x148 && point % 2 == 1) small = point + 1;
+        if (point >= 0x179 && point <= 0x17E && point % 2 == 1) small = point + 1;
         if (point >= 0x14A && point <= 0x177 && point % 2 == 0) small = point + 1;
         if (point >= 0x391 && point <= 0x3A9 && point != 0x3A2) small = point + 32;
         if (point >= 0x410 && point <= 0x42F) small = point + 32;
