@@ -29,11 +29,15 @@ class Socket {
 
 TcpState state_of(int error) {
     switch (error) {
-        case 0: return TcpState::open;
+        case 0:
+            return TcpState::open;
         case ECONNREFUSED:
-        case ECONNRESET: return TcpState::refused;
-        case ETIMEDOUT: return TcpState::filtered;
-        default: return TcpState::unreachable;  // ENETUNREACH, EHOSTUNREACH, EACCES, EADDRNOTAVAIL ...
+        case ECONNRESET:
+            return TcpState::refused;
+        case ETIMEDOUT:
+            return TcpState::filtered;
+        default:
+            return TcpState::unreachable;  // ENETUNREACH, EHOSTUNREACH, EACCES, EADDRNOTAVAIL ...
     }
 }
 
@@ -44,7 +48,8 @@ Result<int> connect_until(const Address& address, Deadline deadline) {
         if (errno == EAFNOSUPPORT) return ENETUNREACH;  // this machine does not speak IPv6 at all
         return fail(Code::io, "net.no-socket").detail(std::generic_category().message(errno));
     }
-    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.length) == 0) return 0;
+    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.length) == 0)
+        return 0;
     if (errno != EINPROGRESS) return errno;
     for (;;) {
         // Rounded up: poll() with the time rounded down would spin through the last millisecond.
@@ -64,10 +69,14 @@ Result<int> connect_until(const Address& address, Deadline deadline) {
 
 int telling(TcpState state) {  // the higher, the more it says about the far end
     switch (state) {
-        case TcpState::open: return 3;
-        case TcpState::refused: return 2;
-        case TcpState::filtered: return 1;
-        case TcpState::unreachable: return 0;
+        case TcpState::open:
+            return 3;
+        case TcpState::refused:
+            return 2;
+        case TcpState::filtered:
+            return 1;
+        case TcpState::unreachable:
+            return 0;
     }
     return 0;
 }
@@ -76,10 +85,14 @@ int telling(TcpState state) {  // the higher, the more it says about the far end
 
 std::string_view to_string(TcpState state) {
     switch (state) {
-        case TcpState::open: return "open";
-        case TcpState::refused: return "refused";
-        case TcpState::filtered: return "filtered";
-        case TcpState::unreachable: return "unreachable";
+        case TcpState::open:
+            return "open";
+        case TcpState::refused:
+            return "refused";
+        case TcpState::filtered:
+            return "filtered";
+        case TcpState::unreachable:
+            return "unreachable";
     }
     return "unreachable";
 }

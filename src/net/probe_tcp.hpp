@@ -27,15 +27,16 @@ struct TcpAttempt {
 };
 
 struct TcpResult {
-    TcpState state = TcpState::filtered;  // open if any address was; else the most telling: refused, filtered, unreachable
-    std::string address;                  // the address behind `state`
-    Duration lookup{0};                   // name to addresses
-    Duration connect{0};                  // to that address
-    std::vector<TcpAttempt> attempts;     // every address tried, in order; stops at the first that is open
+    TcpState state =
+        TcpState::filtered;  // open if any address was; else the most telling: refused, filtered, unreachable
+    std::string address;     // the address behind `state`
+    Duration lookup{0};      // name to addresses
+    Duration connect{0};     // to that address
+    std::vector<TcpAttempt> attempts;  // every address tried, in order; stops at the first that is open
 };
 
-// What is found is a result, not an error. Errors: those of resolve(), and io when the system gives no socket.
-// Each address gets an equal share of the time left, so that a dead one leaves time for the next.
+// What is found is a result, not an error. Errors: those of resolve(), and io when the system gives no
+// socket. Each address gets an equal share of the time left, so that a dead one leaves time for the next.
 Result<TcpResult> tcp_probe(const std::string& host, std::uint16_t port, Deadline deadline,
                             Family family = Family::any);
 

@@ -64,7 +64,7 @@ Result<std::vector<Address>> judge(Answer answer, const std::string& host) {
         default:  // EAI_AGAIN, EAI_FAIL, EAI_SYSTEM: the name may well exist
             return fail(Code::unavailable, "net.lookup-failed", {{"host", host}})
                 .detail(words)
-                .hint("net.lookup-failed-hint");
+                .hint("net.lookup-failed-hint", {{"host", host}});
     }
 }
 
@@ -86,7 +86,8 @@ std::string to_string(const Address& address) {
 
 Result<std::vector<Address>> resolve(const std::string& host, std::uint16_t port, Family family,
                                      Deadline deadline) {
-    if (host.empty() || host.find('\0') != host.npos) return fail(Code::invalid, "net.bad-host", {{"host", host}});
+    if (host.empty() || host.find('\0') != host.npos)
+        return fail(Code::invalid, "net.bad-host", {{"host", host}});
     // An address needs no resolver, and no thread.
     auto numeric = ask_system(host, port, family, AI_NUMERICHOST);
     if (numeric.code == 0) return judge(std::move(numeric), host);
@@ -99,7 +100,7 @@ Result<std::vector<Address>> resolve(const std::string& host, std::uint16_t port
     auto lookup = std::make_shared<Lookup>();
     try {
         std::thread([lookup, host, port, family] {
-            auto answer = ask_system(host, port, family, AI_ADDRCONFIG);
+            auto answer = ask_system(host, port, family, 0);
             {
                 const std::lock_guard lock(lookup->mutex);
                 lookup->answer = std::move(answer);
