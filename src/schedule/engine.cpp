@@ -370,7 +370,7 @@ struct Engine::Impl {
         run_retries();
         if (!now_plan) return result;
         TRY_VOID(sweep_missed(*now_plan));
-        for (const auto& kind : checks::kinds()) {
+        for (const auto& kind : now_plan->kinds) {
             if (kind.collect == nullptr) continue;
             TRY(const auto next, claim_due(now_plan, kind, result.claimed));
             if (next) result.wait = std::clamp(Duration(*next - clock.now()), Duration(milliseconds(2)), result.wait);

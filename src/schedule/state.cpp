@@ -31,15 +31,6 @@ CREATE TABLE sign_off(control TEXT NOT NULL, subject TEXT NOT NULL, planned_at {
 
 std::int64_t micros(Timestamp t) { return to_micros(t); }
 
-bool is_person(const policy::Control& control) {
-    const auto* kind = checks::find_kind(control.kind);
-    return kind != nullptr && kind->spec->mode == policy::Mode::person;
-}
-bool is_batch(const policy::Control& control) {
-    const auto* kind = checks::find_kind(control.kind);
-    return kind != nullptr && kind->spec->mode == policy::Mode::batch;
-}
-
 // The subjects that a control should have now, sorted.
 Result<std::vector<std::string>> wanted_subjects(db::Connection& connection, const policy::Subjects& subjects) {
     std::vector<std::string> ids;
@@ -63,7 +54,7 @@ Result<std::vector<std::string>> wanted_subjects(db::Connection& connection, con
 // time, and what is counted from "last done" is spread over the first four weeks: forty requests on the first day would
 // get forty blind signatures.
 Timestamp first_planned(const Plan& plan, const policy::Control& control, std::string_view subject, Timestamp now) {
-    if (!is_person(control)) return now;
+    if (plan.mode(control) != policy::Mode::person) return now;
     if (control.cadence.form == policy::Cadence::Form::calendar) return plan.next(control, subject, now);
     auto day = std::chrono::sys_days(plan.calendar.zone().local(now).date) + std::chrono::days(1 + std::int64_t(plan.phase(control, subject) % 28));
     while (!plan.calendar.working_day(Date(day))) day += std::chrono::days(1);
@@ -95,8 +86,18 @@ std::string detail_json(const checks::Judgement& judgement) {
 
 std::span<const db::Migration> migrations() { return schema; }
 
+const checks::Kind* Plan::kind(const policy::Control& control) const {
+    const auto found = std::ranges::find_if(kinds, [&](const checks::Kind& kind) { return kind.spec->name == control.kind; });
+    return found == kinds.end() ? nullptr : &*found;
+}
+
+policy::Mode Plan::mode(const policy::Control& control) const {
+    const auto* known = kind(control);
+    return known != nullptr ? known->spec->mode : policy::Mode::machine;
+}
+
 std::uint64_t Plan::phase(const policy::Control& control, std::string_view subject) const {
-    const auto hash = crypto::sha256({lot_seed, "|", control.id, "|", is_batch(control) ? std::string_view() : subject});
+    const auto hash = crypto::sha256({lot_seed, "|", control.id, "|", mode(control) == policy::Mode::batch ? std::string_view() : subject});
     std::uint64_t phase = 0;
     for (int i = 0; i < 8; ++i) phase = phase << 8 | hash[std::size_t(i)];
     return phase;
@@ -125,7 +126,7 @@ Result<SyncReport> sync(log::WriteContext& context, const Plan& plan, std::optio
         }));
         TRY(const auto known, db.one("SELECT kind, cadence, population FROM schedule_control WHERE control = ?", {control.id}));
         const bool changed = known && (known->text(0) != control.kind || known->text(1) != control.cadence.text);
-        const auto state = std::int64_t(is_person(control) ? State::asked : State::waiting);
+        const auto state = std::int64_t(plan.mode(control) == policy::Mode::person ? State::asked : State::waiting);
         std::string list;
         for (const auto& subject : wanted) {
             list += subject + "\n";
@@ -186,7 +187,7 @@ Result<void> record(log::WriteContext& context, const Plan& plan, std::span<cons
         const auto index = context.append(std::move(entry));
         history.push_back({index, control.id, outcome.subject, micros(outcome.planned), micros(outcome.observed), word, std::int64_t(outcome.attempt)});
         if (!outcome.final) continue;
-        const bool person = is_person(control);
+        const bool person = plan.mode(control) == policy::Mode::person;
         // A person's early signature does not answer for a time that has not come; a late run swallows what it overlapped.
         const auto after = person ? std::min(outcome.planned, outcome.observed) : std::max(outcome.planned, outcome.observed);
         const auto next = control.cadence.form == policy::Cadence::Form::since_done ? plan.next(control, outcome.subject, outcome.observed, outcome.observed)
@@ -252,7 +253,7 @@ Result<std::int64_t> record_missed(log::WriteContext& context, const Plan& plan,
             history.push_back({index, control->id, subject, micros(last), micros(now), "missed", std::int64_t{0}});
         }
         total += missed;
-        const bool person = is_person(*control);
+        const bool person = plan.mode(*control) == policy::Mode::person;
         const auto next = person ? plan.next(*control, subject, std::max(last, now - control->window - control->grace)) : now;
         // since_done that was missed stays open for the person: asked again after one more grace.
         const auto deadline = person && control->cadence.form == policy::Cadence::Form::since_done ? now + std::max<Duration>(control->grace, std::chrono::hours(24))

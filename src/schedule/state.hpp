@@ -23,8 +23,11 @@ struct Plan {
     registers::Catalogue registers;
     policy::Calendar calendar;
     std::string lot_seed;  // of the installation: what random days and persons are drawn from
+    std::span<const checks::Kind> kinds = checks::kinds();
 
     const policy::Control* control(std::string_view id) const { return policy.control(id); }
+    const checks::Kind* kind(const policy::Control& control) const;
+    policy::Mode mode(const policy::Control& control) const;
     // Intervals are spread by it; the subjects of a batch control share one phase, so that they run together.
     std::uint64_t phase(const policy::Control& control, std::string_view subject) const;
     bool personal(const policy::Control& control) const;  // its subjects' ids are kept out of the log

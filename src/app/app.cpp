@@ -1,0 +1,227 @@
+#include "app/app.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <toml++/toml.h>
+
+#include "app/store.hpp"
+#include "base/file.hpp"
+#include "base/random.hpp"
+#include "findings/findings.hpp"
+#include "policy/store.hpp"
+
+namespace tilsyn::app {
+namespace {
+
+constexpr db::Migration schema[] = {
+    {"0500-app", R"(
+CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL){norowid};
+CREATE TABLE api_key(id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, hash TEXT NOT NULL, created_at {int} NOT NULL, revoked_at {int}){norowid};
+)"},
+};
+
+constexpr std::size_t reader_limit = 24;  // workers, handlers and the dispatcher
+constexpr std::size_t query_limit = 8;
+
+std::string hostname() {
+    std::ifstream file("/proc/sys/kernel/hostname");
+    std::string name;
+    std::getline(file, name);
+    return name;
+}
+
+}  // namespace
+
+std::vector<db::Migration> migrations() {
+    std::vector<db::Migration> all;
+    for (const auto list : {log::migrations(), registers::migrations(), policy::migrations(), findings::migrations(), schedule::migrations(), std::span<const db::Migration>(schema)})
+        all.insert(all.end(), list.begin(), list.end());
+    return all;
+}
+
+Result<std::string> setting(db::Connection& connection, std::string_view name) {
+    TRY(const auto row, connection.one("SELECT value FROM setting WHERE name = ?", {std::string(name)}));
+    return row ? row->text(0) : std::string();
+}
+
+Result<void> set_setting(db::Connection& connection, std::string_view name, std::string_view value) {
+    TRY_VOID(connection.execute("INSERT INTO setting(name, value) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value", {std::string(name), std::string(value)}));
+    return {};
+}
+
+Result<Settings> read_settings(const std::filesystem::path& data) {
+    Settings settings;
+    const auto path = data / "tilsyn.toml";
+    const auto content = read_file(path, 1 << 20);
+    if (!content) {
+        if (content.error().code == Code::not_found) return settings;
+        return std::unexpected(content.error());
+    }
+    try {  // toml++ reports syntax errors by throwing
+        const auto table = toml::parse(*content, path.string());
+        for (const auto& [key, node] : table) {
+            const auto begin = node.source().begin;
+            const Position where{path.string(), int(begin.line), int(begin.column)};
+            if (key == "database" && node.is_string()) settings.database = node.value_or("");
+            else if (key == "address" && node.is_string()) settings.address = node.value_or("");
+            else if (key == "port" && node.is_integer() && node.value_or(0) > 0 && node.value_or(0) < 65536) settings.port = std::uint16_t(node.value_or(0));
+            else return fail(Code::invalid, "app.bad-setting", {{"key", std::string(key.str())}}).at(where);
+        }
+    } catch (const toml::parse_error& e) {
+        return fail(Code::invalid, "app.bad-settings-file").detail(std::string(e.description())).at({path.string(), int(e.source().begin.line), int(e.source().begin.column)});
+    }
+    return settings;
+}
+
+App::~App() {
+    engine_.reset();     // leaves the nodes while the committer still runs
+    committer_.reset();  // finishes what is queued
+}
+
+std::shared_ptr<registers::Service> App::registers() const {
+    std::scoped_lock lock(mutex_);
+    return registers_;
+}
+
+std::shared_ptr<const schedule::Plan> App::plan() const {
+    std::scoped_lock lock(mutex_);
+    return plan_;
+}
+
+Result<std::unique_ptr<App>> App::open(const Options& options, const Clock& clock) {
+    if (!std::filesystem::exists(options.data / "policy")) return fail(Code::not_found, "app.no-data", {{"path", options.data.string()}}).hint("app.no-data-hint", {{"path", options.data.string()}});
+    std::unique_ptr<App> app(new App);
+    app->clock_ = &clock;
+    app->data_ = options.data;
+    TRY(app->settings_, read_settings(options.data));
+    const auto& named = options.database.empty() ? app->settings_.database : options.database;
+    app->location_ = db::parse_location(named.empty() ? (options.data / "tilsyn.db").string() : named);
+    {
+        TRY(const auto connection, db::open(app->location_, db::Access::read_write));
+        TRY(const auto ran, db::migrate(*connection, migrations(), clock.now()));
+        if (!ran.empty()) {
+            TRY(const auto seed, setting(*connection, "lot_seed"));
+            if (seed.empty()) TRY_VOID(set_setting(*connection, "lot_seed", random_id() + random_id()));
+        }
+    }
+    TRY(app->committer_, log::Committer::start({app->location_}, clock));
+    app->readers_ = std::make_unique<db::Pool>(app->location_, db::Access::read_only, reader_limit);
+    app->query_pool_ = std::make_unique<db::Pool>(app->location_, db::Access::query, query_limit);
+    TRY_VOID(app->reload_policy());
+    if (!app->registers_) {  // no policy yet: the registers that ship
+        auto* self = app.get();
+        app->registers_ = std::make_shared<registers::Service>(registers::builtin(), *app->readers_, *app->committer_,
+                                                               [self](log::WriteContext& context, const std::string& name) -> Result<void> {
+                                                                   const auto plan = self->plan();
+                                                                   if (plan) TRY_VOID(schedule::sync(context, *plan, name));
+                                                                   return {};
+                                                               });
+        TRY_VOID(app->make_views());
+    }
+    return app;
+}
+
+Result<void> App::use_policy(policy::Loaded loaded) {
+    TRY(auto calendar, loaded.policy.calendar());
+    std::string seed;
+    {
+        TRY(const auto reader, readers_->get());
+        TRY(seed, setting(*reader, "lot_seed"));
+    }
+    auto plan = std::make_shared<schedule::Plan>(schedule::Plan{std::move(loaded.policy), std::move(loaded.registers), std::move(calendar), seed});
+    kept_.push_back(plan);
+    auto service = std::make_shared<registers::Service>(plan->registers, *readers_, *committer_, [this](log::WriteContext& context, const std::string& name) -> Result<void> {
+        TRY_VOID(schedule::sync(context, *this->plan(), name));
+        return {};
+    });
+    {
+        std::scoped_lock lock(mutex_);
+        plan_ = plan;
+        registers_ = std::move(service);
+    }
+    if (engine_) engine_->set_plan(plan);
+    return make_views();
+}
+
+// The views follow from the registers' declarations and the program's version; they are made anew only when those change.
+Result<void> App::make_views() {
+    const auto service = registers();
+    const auto& catalogue = service->catalogue();
+    const std::string mark = std::string(version) + "|" + (plan() ? plan()->policy.hash : "");
+    TRY(const auto connection, db::open(location_, db::Access::read_write));
+    TRY(const auto made, setting(*connection, "views"));
+    if (made == mark) return {};
+    TRY(auto transaction, db::Transaction::begin(*connection));
+    TRY_VOID(registers::create_views(*connection, catalogue));
+    TRY_VOID(policy::create_views(*connection));
+    TRY_VOID(findings::create_views(*connection));
+    TRY_VOID(schedule::create_views(*connection));
+    TRY_VOID(set_setting(*connection, "views", mark));
+    return transaction.commit();
+}
+
+Result<bool> App::reload_policy() {
+    std::int64_t version = 0;
+    {
+        TRY(const auto reader, readers_->get());
+        TRY(const auto row, reader->one("SELECT max(version) FROM policy_version"));
+        version = row && !row->null(0) ? row->integer(0) : 0;
+        {
+            std::scoped_lock lock(mutex_);
+            if (version == policy_version_) return false;
+        }
+        TRY(const auto files, policy::version_files(*reader, version));
+        auto loaded = policy::load(files, "policy.toml", checks::kind_specs());
+        if (!loaded.faults.empty()) return std::unexpected(std::move(loaded.faults.front()));  // applied by a newer Tilsyn
+        TRY_VOID(use_policy(std::move(loaded)));
+    }
+    std::scoped_lock lock(mutex_);
+    policy_version_ = version;
+    return true;
+}
+
+Result<PolicyApplied> App::apply_policy(const std::filesystem::path& file, std::string_view actor, std::vector<Error>& faults) {
+    auto loaded = policy::load(file, checks::kind_specs());
+    if (!loaded.faults.empty()) {
+        faults = std::move(loaded.faults);
+        return fail(Code::invalid, "app.policy-faults", {{"file", file.string()}, {"count", std::to_string(faults.size())}});
+    }
+    PolicyApplied result;
+    TRY(const auto applied, policy::apply(*committer_, loaded, actor));
+    result.version = applied.version;
+    result.changed = applied.changed;
+    if (!applied.changed && plan()) return result;
+    TRY_VOID(use_policy(std::move(loaded)));
+    {
+        std::scoped_lock lock(mutex_);
+        policy_version_ = applied.version;
+    }
+    const auto current = plan();
+    TRY_VOID(committer_->write([&](log::WriteContext& context) -> Result<void> {
+        TRY(result.plan, schedule::sync(context, *current));
+        return {};
+    }));
+    return result;
+}
+
+checks::Environment App::environment() const {
+    checks::Environment environment;
+    environment.clock = clock_;
+    environment.query_pool = query_pool_.get();
+    environment.readers = readers_.get();
+    environment.data_folder = data_.string();
+    environment.hostname = hostname();
+    return environment;
+}
+
+schedule::Engine& App::engine(schedule::Engine::Report report) {
+    if (!engine_) {
+        schedule::EngineOptions options;
+        options.version = version;
+        engine_ = std::make_unique<schedule::Engine>(*committer_, *readers_, environment(), *clock_, options, std::move(report));
+        if (const auto current = plan()) engine_->set_plan(current);
+    }
+    return *engine_;
+}
+
+}  // namespace tilsyn::app
