@@ -51,6 +51,7 @@ TEST(Text, NearestName) {
     const std::vector<std::string> names{"owner", "severity", "procedure"};
     EXPECT_EQ(nearest("ownr", names), "owner");
     EXPECT_EQ(nearest("serverity", names), "severity");
+    EXPECT_EQ(nearest("onwer", names), "owner");  // two letters swapped are one slip
     EXPECT_FALSE(nearest("banana", names));
 }
 
