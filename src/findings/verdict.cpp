@@ -77,17 +77,18 @@ Result<std::vector<ControlVerdict>> verdicts(db::Connection& connection, const p
 
 Result<std::vector<SubjectVerdict>> subject_verdicts(db::Connection& connection, std::string_view control, Timestamp now,
                                                      std::optional<Verdict> only, std::int64_t limit) {
-    std::string sql = "SELECT subject, verdict, observed_at, planned_at, idx, value, finding FROM (SELECT s.subject, " + std::string(verdict_sql) +
-                      " AS verdict, s.observed_at, s.planned_at, s.idx, p.value, f.id AS finding FROM subject_state s "
-                      "LEFT JOIN log_private p ON p.idx = s.idx AND p.field = 'detail' "
-                      "LEFT JOIN finding f ON f.control = s.control AND f.subject = s.subject AND f.closed_at IS NULL WHERE s.control = ?) v ";
+    // The rows are picked first and joined afterwards: a control may have a hundred thousand subjects.
+    std::string sql = "SELECT v.subject, v.verdict, v.observed_at, v.planned_at, v.idx, p.value, f.id FROM (SELECT control, subject, verdict, observed_at, planned_at, idx, "
+                      "CASE verdict WHEN 'fail' THEN 0 WHEN 'missed' THEN 1 WHEN 'unknown' THEN 2 WHEN 'none' THEN 3 WHEN 'stale' THEN 4 WHEN 'accepted' THEN 5 "
+                      "WHEN 'pass' THEN 6 ELSE 7 END AS weight FROM (SELECT s.control, s.subject, " + std::string(verdict_sql) +
+                      " AS verdict, s.observed_at, s.planned_at, s.idx FROM subject_state s WHERE s.control = ?) w ";
     std::vector<db::Value> params{to_micros(now), to_micros(now), std::string(control)};
     if (only) {
         sql += *only == Verdict::unknown ? "WHERE verdict IN (?, 'none') " : "WHERE verdict = ? ";
         params.emplace_back(std::string(to_string(*only)));
     }
-    sql += "ORDER BY CASE verdict WHEN 'fail' THEN 0 WHEN 'missed' THEN 1 WHEN 'unknown' THEN 2 WHEN 'none' THEN 3 WHEN 'stale' THEN 4 "
-           "WHEN 'accepted' THEN 5 WHEN 'pass' THEN 6 ELSE 7 END, subject LIMIT ?";
+    sql += "ORDER BY weight, subject LIMIT ?) v LEFT JOIN log_private p ON p.idx = v.idx AND p.field = 'detail' "
+           "LEFT JOIN finding f ON f.control = v.control AND f.subject = v.subject AND f.closed_at IS NULL ORDER BY v.weight, v.subject";
     params.emplace_back(limit);
     std::vector<SubjectVerdict> result;
     TRY_VOID(connection.each(sql, params, [&](const db::Row& row) -> Result<bool> {

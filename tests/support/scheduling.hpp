@@ -8,7 +8,6 @@
 #include "findings/findings.hpp"
 #include "log/store/committer.hpp"
 #include "log/store/verify.hpp"
-#include "policy/store.hpp"
 #include "registers/service.hpp"
 #include "schedule/engine.hpp"
 #include "support/databases.hpp"
