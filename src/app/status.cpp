@@ -34,8 +34,8 @@ Result<StatusReport> status(App& app, std::size_t worst_per_control) {
     TRY(report.open_findings, findings::list(*reader, findings::Which::open));
     TRY(const auto head, reader->one("SELECT size FROM log_head"));
     report.log_size = head ? head->integer(0) : 0;
-    TRY(const auto version, reader->one("SELECT max(version) FROM policy_version"));
-    report.policy_version = version ? version->integer(0) : 0;
+    TRY(const auto newest, reader->one("SELECT max(version) FROM policy_version"));
+    report.policy_version = newest ? newest->integer(0) : 0;
 
     std::set<std::string> by_machine;
     for (const auto& control : report.plan->policy.controls)
