@@ -250,6 +250,7 @@ class Reader {
         field.unique = flag(table, "unique");
         if (field.label.empty()) fault(field.where, "registers.declare.no-label", {{"field", field.name}});
         if (!field_type(table, field)) return;
+        unique_values(table, field);
         personal(table, field);
         limits(table, field);
         choices(table, field);
@@ -298,6 +299,15 @@ class Reader {
         const auto known = words(all_types);
         fault_near(at(*given), "registers.declare.bad-type", {{"type", word}, {"known", join(known, ", ")}}, word, known);
         return false;
+    }
+
+    // Long texts, fractions, flags and lists are compared by nobody.
+    void unique_values(const toml::table& table, const Field& field) {
+        const bool silly = field.type == FieldType::long_text || field.type == FieldType::number ||
+                           field.type == FieldType::boolean || is_several(field.type);
+        if (field.unique && silly)
+            fault(of(table, "unique"), "registers.declare.unique-not-wanted",
+                  {{"field", field.name}, {"type", std::string(to_string(field.type))}});
     }
 
     void personal(const toml::table& table, Field& field) {

@@ -127,6 +127,7 @@ TEST(Declare, NamesEveryFaultWithItsPlace) {
         {"name = \"f\"\ntype = \"text\"\nmin = 1", "f.toml:7:7: field “f”: min is for the types integer and number\n"},
         {"name = \"f\"\ntype = \"number\"\nmin = 2\nmax = 1.5", "f.toml:8:7: field “f”: max is smaller than min\n"},
         {"name = \"f\"\ntype = \"number\"\nmin = \"1\"", "f.toml:7:7: min: expected a number\n"},
+        {"name = \"f\"\ntype = \"list\"\nunique = true", "f.toml:7:10: field “f”: a list cannot be unique\n"},
         {"name = \"f\"\ntype = \"choice\"", "f.toml:5:8: field “f” needs choices, at least one\n"},
         {"name = \"f\"\ntype = \"choice\"\nchoices = [\"a\", \"b|c\", \"a\"]", "f.toml:7:17: field “f”: “b|c” cannot be a choice (not empty, no “|”, no blanks at the ends)\nf.toml:7:24: field “f”: the choice “a” stands twice\n"},
         {"name = \"f\"\ntype = \"text\"\nchoices = [\"a\"]", "f.toml:7:11: field “f”: only the types choice and choices have choices\n"},
