@@ -85,8 +85,9 @@ Result<std::vector<Candidate>> read_csv_rows(const Register& target, std::string
     head.line = header->line;
     if (header->fault) head.faults.push_back(*header->fault);
     const auto names = header->fault ? std::vector<std::string>() : read_header(target, *header, head.faults);
-    const bool usable = !header->fault;
     if (!head.faults.empty()) out.push_back(std::move(head));
+    // Without names for the cells, or ids for the rows, nothing can be said of the lines below.
+    if (std::ranges::find(names, "id") == names.end()) return out;
     while (auto record = reader.next()) {
         if (!record->fault && std::ranges::all_of(record->cells, [](const auto& cell) { return trim(cell).empty(); })) continue;
         if (out.size() == max_import_rows)
@@ -95,17 +96,16 @@ Result<std::vector<Candidate>> read_csv_rows(const Register& target, std::string
         candidate.line = record->line;
         if (record->fault) {
             candidate.faults.push_back(std::move(*record->fault));
-        } else if (usable && record->cells.size() != names.size()) {
+        } else if (record->cells.size() != names.size()) {
             candidate.faults.push_back(import_fault("registers.csv.cells", {{"found", std::to_string(record->cells.size())},
                                                                            {"expected", std::to_string(names.size())}}));
-        } else if (usable) {
+        } else {
             Fields input;
             for (std::size_t i = 0; i < names.size(); ++i) {
                 if (names[i] == "id") candidate.id = trim(record->cells[i]);
                 else if (!names[i].empty()) input.emplace(names[i], std::move(record->cells[i]));
             }
-            // Without a column of ids that is one fault of the header, not one of every line.
-            if (std::ranges::find(names, "id") != names.end()) check_id(candidate);
+            check_id(candidate);
             candidate.fields = check_input(target, input, candidate.faults);
         }
         out.push_back(std::move(candidate));
