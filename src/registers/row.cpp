@@ -1,12 +1,8 @@
 #include "registers/row.hpp"
 
-#include <fmt/format.h>
-
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
-#include "base/time.hpp"
 #include "registers/value.hpp"
 
 namespace tilsyn::registers {
@@ -14,39 +10,10 @@ namespace {
 
 using nlohmann::json;
 
-std::int64_t whole(std::string_view text) {
-    std::int64_t value = 0;
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    return value;
-}
-
-json stored(const Field& field, const std::string& text) {
-    switch (field.type) {
-        case FieldType::integer: return whole(text);
-        case FieldType::number: {
-            double value = 0;
-            std::from_chars(text.data(), text.data() + text.size(), value);
-            return value;
-        }
-        case FieldType::boolean: return text == "true" ? 1 : 0;
-        case FieldType::duration: {
-            const auto span = parse_duration(text);
-            return span ? std::chrono::duration_cast<std::chrono::seconds>(*span).count() : 0;
-        }
-        default: return text;
-    }
-}
-
-std::string shown(const Field& field, const json& value) {
+// Texts only, as they are written here; a number or a flag is given as JSON writes it.
+std::string shown(const json& value) {
     if (value.is_string()) return value.get<std::string>();
-    if (value.is_number_integer()) {
-        const auto number = value.get<std::int64_t>();
-        if (field.type == FieldType::boolean) return number != 0 ? "true" : "false";
-        if (field.type == FieldType::duration) return format_duration(std::chrono::seconds(number));
-        return std::to_string(number);
-    }
-    if (value.is_number_float()) return fmt::format("{}", value.get<double>());
-    return {};
+    return value.is_primitive() && !value.is_null() ? value.dump() : std::string();
 }
 
 }  // namespace
@@ -105,7 +72,7 @@ std::string encode(const Register& target, const Fields& row, std::string_view o
     }
     for (const auto& field : target.fields) {
         const auto found = row.find(field.name);
-        if (found != row.end() && !found->second.empty()) body[field.name] = stored(field, found->second);
+        if (found != row.end() && !found->second.empty()) body[field.name] = found->second;
     }
     return body.dump();
 }
@@ -117,7 +84,7 @@ Fields decode(const Register& target, std::string_view body) {
     for (const auto& field : target.fields) {
         const auto found = object.find(field.name);
         if (found == object.end()) continue;
-        auto text = shown(field, *found);
+        auto text = shown(*found);
         if (!text.empty()) out.emplace(field.name, std::move(text));
     }
     return out;

@@ -1,7 +1,6 @@
 // A row between the outside and the database: input checked as a whole, and the JSON it is kept as.
 //
-// Kept as: one object, a member for each field that is set. Texts, dates, moments, choices, ids and lists ('|') are
-// strings; integers and numbers are numbers; flags are 0 or 1; durations are whole seconds. So the views need no parsing.
+// Kept as: one object with a text for each field that is set, in its normal form (value.hpp). Views make numbers of them.
 #pragma once
 #include <string>
 #include <string_view>
@@ -23,7 +22,7 @@ void check_complete(const Register& target, const Fields& row, std::vector<Error
 
 // `old_body` keeps what is no longer declared: a declaration that comes back finds its data again.
 std::string encode(const Register& target, const Fields& row, std::string_view old_body = {});
-// Only declared fields. A value of another type than declared (the declaration has changed) is given as text.
+// Only declared fields.
 Fields decode(const Register& target, std::string_view body);
 
 Error unknown_field(const Register& target, std::string_view name);

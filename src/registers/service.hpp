@@ -87,7 +87,8 @@ class Service {
 };
 
 std::span<const db::Migration> migrations();
-// Creates the documented SQL views, one for each register; run at start and after a policy is applied.
+// Creates the documented SQL views, one for each register, and drops those whose register is gone; run at start and after
+// a policy is applied, inside the caller's transaction.
 Result<void> create_views(db::Connection& connection, const Catalogue& catalogue);
 
 }  // namespace tilsyn::registers

@@ -1,7 +1,5 @@
 #include "registers/store.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "base/text.hpp"
 #include "registers/value.hpp"
 
@@ -76,15 +74,11 @@ RegisterRow to_row(const Register& target, std::string_view id, const StoredRow&
 
 Result<std::string> row_with(db::Connection& connection, const Register& target, const Field& field, std::string_view value,
                              std::string_view id) {
-    // The body holds numbers (a date is text, a duration is seconds): compare what is stored.
-    const auto body = nlohmann::json::parse(encode(target, {{field.name, std::string(value)}}));
-    const auto& wanted = body.at(field.name);
-    const auto text = wanted.is_string() ? wanted.get<std::string>() : wanted.dump();
     const std::string extracted = connection.engine() == db::Engine::sqlite
-                                      ? "CAST(json_extract(body, '$." + field.name + "') AS TEXT)"
+                                      ? "json_extract(body, '$." + field.name + "')"
                                       : "body::json ->> '" + field.name + "'";
     TRY(const auto row, connection.one("SELECT id FROM register_row WHERE register = ? AND id <> ? AND " + extracted + " = ? LIMIT 1",
-                                       {target.name, std::string(id), text}));
+                                       {target.name, std::string(id), std::string(value)}));
     return row ? row->text(0) : std::string();
 }
 

@@ -125,7 +125,11 @@ Normal moment(const Field& field, std::string_view text) {
 Normal duration(const Field& field, std::string_view text) {
     const auto parsed = parse_duration(text);
     if (!parsed || *parsed % std::chrono::seconds(1) != Duration{0}) return bad(field, "registers.bad-duration", text);
-    return format_duration(*parsed);
+    // One number and one unit, "90m" rather than "1h30m": SQL can read that.
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*parsed).count();
+    for (const auto& [unit, length] : duration_units)
+        if (seconds % length == 0 && seconds != 0) return fmt::format("{}{}", seconds / length, unit);
+    return std::string("0s");
 }
 
 Normal choice(const Field& field, std::string_view text) {
@@ -194,7 +198,7 @@ bool is_several(FieldType type) {
 
 bool is_reference(FieldType type) { return type == FieldType::reference || type == FieldType::references; }
 
-bool is_number(FieldType type) {
+bool reads_as_number(FieldType type) {
     return type == FieldType::integer || type == FieldType::number || type == FieldType::boolean || type == FieldType::duration;
 }
 

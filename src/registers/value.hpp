@@ -4,7 +4,7 @@
 //   integer, number  "-12", "0.5": decimal point, no thousands separators
 //   boolean          "true", "false"
 //   date, moment     "2026-11-23", "2026-11-23T04:05:06Z"
-//   duration         "1h30m", whole seconds
+//   duration         "90m": whole seconds in the largest unit that fits (w, d, h, m, s)
 //   several values   joined by '|', without blanks around them
 #pragma once
 #include <cstdint>
@@ -23,7 +23,9 @@ inline constexpr std::size_t max_long_text_bytes = 65536;
 // True for the types that hold several values.
 bool is_several(FieldType type);
 bool is_reference(FieldType type);
-bool is_number(FieldType type);  // kept as a JSON number: integer, number, boolean (0/1) and duration (seconds)
+bool reads_as_number(FieldType type);  // in SQL: integer, number, boolean (0/1) and duration (seconds)
+
+inline constexpr std::pair<char, std::int64_t> duration_units[] = {{'w', 604800}, {'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
 
 // What people type becomes the form above. Empty text means "not set" and gives empty text. Faults are Code::invalid
 // with the parameter "field"; whether a row that is referred to exists is not looked at here.

@@ -16,11 +16,31 @@ namespace {
 
 using Definitions = std::map<std::string, std::string>;  // view -> what stands after AS
 
+// "90m" -> 5400, given the SQL of its last letter and of its number.
+std::string seconds(std::string_view unit, std::string_view number) {
+    std::string sql = fmt::format("CASE {}", unit);
+    for (const auto& [letter, length] : duration_units) sql += fmt::format(" WHEN '{}' THEN {} * {}", letter, number, length);
+    return sql + " END";
+}
+
+std::string flag(std::string_view value) { return fmt::format("CASE {} WHEN 'true' THEN 1 WHEN 'false' THEN 0 END", value); }
+
+// A whole number that fits: SQLite's CAST makes something of any text.
+std::string sqlite_whole(std::string_view text) { return fmt::format("CAST(CAST({0} AS INTEGER) AS TEXT) = {0}", text); }
+
 std::string sqlite_column(const Field& field) {
     const auto value = fmt::format("json_extract(body, '$.{}')", field.name);
-    if (!is_number(field.type)) return fmt::format("CAST({} AS TEXT)", value);
-    return fmt::format("CASE WHEN json_type(body, '$.{}') IN ('integer', 'real') THEN CAST({} AS {}) END", field.name, value,
-                       field.type == FieldType::number ? "REAL" : "INTEGER");
+    switch (field.type) {
+        case FieldType::boolean: return flag(value);
+        case FieldType::duration: {
+            const auto number = fmt::format("substr({0}, 1, length({0}) - 1)", value);
+            return fmt::format("CASE WHEN {} THEN {} END", sqlite_whole(number),
+                               seconds(fmt::format("substr({}, -1)", value), fmt::format("CAST({} AS INTEGER)", number)));
+        }
+        case FieldType::integer: return fmt::format("CASE WHEN {} THEN CAST({} AS INTEGER) END", sqlite_whole(value), value);
+        case FieldType::number: return fmt::format("CASE WHEN json_valid({0}) THEN CASE WHEN json_type({0}) IN ('integer', 'real') THEN CAST({0} AS REAL) END END", value);
+        default: return fmt::format("CAST({} AS TEXT)", value);
+    }
 }
 
 std::string sqlite_register(const Register& target) {
@@ -31,12 +51,20 @@ std::string sqlite_register(const Register& target) {
 
 std::string postgres_column(const Field& field) {
     const auto value = fmt::format("f.\"{}\"", field.name);
-    if (!is_number(field.type)) return value;
-    if (field.type == FieldType::number)
-        return fmt::format("CASE WHEN {0} ~ '^-?([0-9]{{1,30}}([.][0-9]{{1,30}})?|[0-9]([.][0-9]{{1,30}})?e[-+]?([0-9]{{1,2}}|[12][0-9][0-9]|30[0-7]))$' "
-                           "THEN {0}::double precision END", value);
-    return fmt::format("CASE WHEN {0} ~ '^-?[0-9]{{1,19}}$' THEN CASE WHEN {0}::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 "
-                       "THEN {0}::bigint END END", value);
+    switch (field.type) {
+        case FieldType::boolean: return flag(value);
+        case FieldType::duration:
+            return fmt::format("CASE WHEN {} ~ '^[0-9]{{1,12}}[wdhms]$' THEN {} END", value,
+                               seconds(fmt::format("right({}, 1)", value), fmt::format("left({}, -1)::bigint", value)));
+        case FieldType::integer:
+            return fmt::format("CASE WHEN {0} ~ '^-?[0-9]{{1,19}}$' THEN CASE WHEN {0}::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 "
+                               "THEN {0}::bigint END END", value);
+        case FieldType::number:
+            // Nothing that double precision could refuse.
+            return fmt::format("CASE WHEN {0} ~ '^-?([0-9]{{1,30}}([.][0-9]{{1,30}})?|[0-9]([.][0-9]{{1,30}})?e[-+]?([0-9]{{1,2}}|[12][0-9][0-9]|30[0-7]))$' "
+                               "THEN {0}::double precision END", value);
+        default: return value;
+    }
 }
 
 // json_to_record reads each body once, however many fields there are.
@@ -96,7 +124,6 @@ Result<void> follow_references(db::Connection& connection, const Catalogue& cata
 Result<void> create_views(db::Connection& connection, const Catalogue& catalogue) {
     const bool sqlite = connection.engine() == db::Engine::sqlite;
     const std::string schema = sqlite ? "" : "facts.";
-    TRY(auto transaction, db::Transaction::begin(connection));
     if (!sqlite) {
         // Nodes that start together take turns: two of them making one schema would collide.
         TRY_VOID(connection.query("SELECT pg_advisory_xact_lock(7210452)"));
@@ -124,8 +151,7 @@ Result<void> create_views(db::Connection& connection, const Catalogue& catalogue
         TRY_VOID(connection.script("CREATE VIEW " + schema + "\"" + name + "\" AS\n" + definition));
         TRY_VOID(connection.execute("INSERT INTO register_view(name, definition) VALUES(?, ?)", {name, definition}));
     }
-    TRY_VOID(follow_references(connection, catalogue));
-    return transaction.commit();
+    return follow_references(connection, catalogue);
 }
 
 }  // namespace tilsyn::registers
