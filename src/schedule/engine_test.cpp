@@ -104,9 +104,9 @@ TEST_P(Running, AnExceptionIsAcceptedUntilItEnds) {
 TEST_P(Running, APassGrowsStale) {
     schedule_.use({control("a", "null", "1h")});
     run();
-    clock_.advance(90min);
+    clock_.advance(59min);
     EXPECT_EQ(verdict().verdict, Verdict::pass) << "the next run may still come in time";
-    clock_.advance(2h);
+    clock_.advance(62min);
     EXPECT_EQ(verdict().verdict, Verdict::stale);
 }
 
@@ -126,13 +126,14 @@ TEST_P(Running, WhatWasDueWhileDownIsMissedEachByItself) {
 }
 
 TEST_P(Running, AHungCheckIsCutOffAndOthersGoOn) {
+    test::hold_hanging();
     auto hanging = control("h", "hang", "1h");
     hanging.timeout = 10ms;
     schedule_.use({hanging, control("a", "null", "1h")});
     EngineOptions options;
     options.cut_off_after = 0s;
     auto engine = schedule_.engine(options);
-    ASSERT_TRUE(engine->run_due(Deadline::in(20s)).error().code == Code::timeout || engine->stats().cut_off == 1);
+    ASSERT_TRUE(engine->run_due(Deadline::in(20s)));
     EXPECT_EQ(engine->stats().cut_off, 1);
     EXPECT_EQ(count("control = 'h' AND outcome = 'unknown'"), 1);
     EXPECT_EQ(count("control = 'a' AND outcome = 'pass'"), 1);
@@ -191,8 +192,7 @@ TEST_P(Running, TwoNodesDoEachRunOnce) {
     first.join();
     EXPECT_EQ(count("1 = 1"), 2000);
     EXPECT_EQ(schedule_.number("SELECT count(DISTINCT subject) FROM observation"), 2000);
-    EXPECT_GT(one->stats().runs, 0);
-    EXPECT_GT(two->stats().runs, 0);
+    EXPECT_EQ(one->stats().runs + two->stats().runs, 2000);
     one->stop(5s);
     two->stop(5s);
 }

@@ -39,7 +39,7 @@ std::size_t Workers::waiting() const {
 }
 std::size_t Workers::running() const {
     std::scoped_lock lock(mutex_);
-    return running_.size();
+    return running_.size() - std::size_t(lost_threads_);  // what was given up is nobody's work any more
 }
 
 bool Workers::take(Task& task) {
@@ -85,7 +85,7 @@ void Workers::work() {
         --kind_running_[kind];
         if (!subject.empty() && --subject_running_[subject] == 0) subject_running_.erase(subject);
         wake_.notify_all();
-        if (running_.empty()) idle_.notify_all();
+        if (running_.size() == std::size_t(lost_threads_)) idle_.notify_all();
     }
     --live_threads_;
     idle_.notify_all();
@@ -124,7 +124,7 @@ bool Workers::stop(std::chrono::milliseconds drain, std::vector<Task>& not_begun
     }
     waiting_ = 0;
     wake_.notify_all();
-    return idle_.wait_for(lock, drain, [&] { return running_.empty(); });
+    return idle_.wait_for(lock, drain, [&] { return running_.size() == std::size_t(lost_threads_); });
 }
 
 }  // namespace tilsyn::schedule

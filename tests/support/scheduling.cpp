@@ -38,6 +38,10 @@ policy::KindSpec spec(const char* name, policy::Mode mode = policy::Mode::machin
 
 }  // namespace
 
+void hold_hanging() {
+    std::scoped_lock lock(mutex);
+    hanging_released = false;
+}
 void release_hanging() {
     std::scoped_lock lock(mutex);
     hanging_released = true;

@@ -17,6 +17,7 @@ namespace tilsyn::test {
 // Kinds: "null" passes at once; "flaky" fails until its second look at a subject; "broken" always fails; "hang" waits for
 // release_hanging(); "ask" is signed by a person; "many" is a batch that fails subjects whose id ends in 7.
 std::span<const checks::Kind> made_up_kinds();
+void hold_hanging();
 void release_hanging();
 extern std::atomic<int> looks;  // how often any made-up kind has collected
 
