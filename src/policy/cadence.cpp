@@ -236,8 +236,13 @@ std::optional<std::string> repaired(std::string_view text) {
     while (!words.empty() && (words[0] == "every" || words[0] == "each" || words[0] == "on" || words[0] == "the" || words[0] == "a"))
         words.erase(words.begin());
     if (words.empty()) return std::nullopt;
-    for (const auto& [habit, form] : habits)
-        if (words.size() == 1 && words[0] == habit) return std::string(form);
+    if (words.size() == 1) {
+        std::vector<std::string> names;
+        for (const auto& [habit, form] : habits) names.emplace_back(habit);
+        const auto near = nearest(words[0], names);
+        for (const auto& [habit, form] : habits)
+            if (near == std::string(habit) && !parses(words[0])) return std::string(form);
+    }
     for (auto& word : words) {
         for (const auto& [from, to] : spellings)
             if (word == from) word = to;
@@ -279,7 +284,7 @@ Result<Cadence> parse_cadence(std::string_view text) {
         error.hint = msg("policy.cadence-hint-months", {{"text", std::string(trim(text))}});
     else if (const auto better = repaired(text))
         error.hint = msg("policy.did-you-mean", {{"name", *better}});
-    else
+    else if (error.message.key == "policy.cadence-unknown" || error.message.key == "policy.cadence-empty")
         error.hint = msg("policy.cadence-forms");
     return std::unexpected(std::move(error));
 }

@@ -13,7 +13,11 @@ namespace {
 std::string number_text(double value) { return fmt::format("{}", value); }
 
 // Limits of a duration are kept in seconds and read best as durations.
-std::string span_text(double seconds) { return format_duration(std::chrono::seconds(std::int64_t(seconds))); }
+std::string span_text(double seconds) {
+    constexpr double day = 86400;
+    if (seconds >= 2 * day && seconds == day * double(std::int64_t(seconds / day))) return fmt::format("{} days", std::int64_t(seconds / day));
+    return format_duration(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds)));
+}
 
 Message range_message(std::string_view key, const std::string& found, const std::optional<std::string>& min,
                       const std::optional<std::string>& max) {
@@ -48,6 +52,10 @@ void Faults::unknown_name(Position where, Message message, std::string_view type
                    {{"names", join(names.first(std::min(names.size(), most)), ", ")}});
     }
     add(std::move(where), std::move(message), std::move(hint));
+}
+
+void Faults::unknown_reference(Position where, Message message, std::string_view typed, std::span<const std::string> names) {
+    if (!incomplete_ || nearest(typed, names)) unknown_name(std::move(where), std::move(message), typed, names);
 }
 
 // --- values ---------------------------------------------------------------------------------------------------------
@@ -191,7 +199,7 @@ std::optional<std::vector<std::string>> ValueReader::texts(const TomlNode& node,
     bool good = true;
     for (const auto& item : node.items) {
         if (item.type != TomlNode::Type::text) {
-            wrong_type(item, key, "policy.expected-texts");
+            wrong_type(item, key, "policy.expected-text-in-list");
             good = false;
         } else {
             out.push_back(item.text);
@@ -264,18 +272,29 @@ void Cursor::refuse_unknown_keys(bool main_file) const {
         if (main_file || !spec->main_file_only) names.emplace_back(spec->name);
     for (const auto& entry : table_->entries) {
         const auto* spec = find_key(scope_, entry.key);
-        if (spec == nullptr)
+        if (spec == nullptr && scope_ == Scope::control && find_key(Scope::check, entry.key) != nullptr)
+            faults().add(reader_.at(entry), msg("policy.unknown-key", {{"key", path(entry.key)}}), msg("policy.belongs-in", {{"key", entry.key}, {"table", path("check")}}));
+        else if (spec == nullptr)
             faults().unknown_name(reader_.at(entry), msg("policy.unknown-key", {{"key", path(entry.key)}}), entry.key, names);
         else if (!main_file && spec->main_file_only)
             faults().add(reader_.at(entry), msg("policy.main-file-only", {{"key", entry.key}}));
     }
 }
 
+// A required key that stands there with a slip of the pen is one fault, not two.
+bool Cursor::misspelt(std::string_view key) const {
+    std::vector<std::string> names;
+    for (const auto* spec : keys_of(scope_)) names.emplace_back(spec->name);
+    return std::ranges::any_of(table_->entries, [&](const TomlEntry& entry) {
+        return find_key(scope_, entry.key) == nullptr && nearest(entry.key, names) == std::string(key);
+    });
+}
+
 const TomlNode* Cursor::node(std::string_view key) const {
     const auto* spec = find_key(scope_, key);
     assert(spec != nullptr);
     const auto* found = table_->find(key);
-    if (found == nullptr && spec->required) {
+    if (found == nullptr && spec->required && !misspelt(key)) {
         if (spec->example.empty()) faults().add(where_, msg("policy.missing-key", {{"key", path(key)}}));
         else faults().add(where_, msg("policy.missing-key", {{"key", path(key)}}), msg("policy.example", {{"key", std::string(key)}, {"example", std::string(spec->example)}}));
     }

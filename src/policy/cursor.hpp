@@ -21,10 +21,16 @@ class Faults {
     void add(Error error) { into_->push_back(std::move(error)); }
     // The hint is the nearest of `names`, or, when none is near and they are few, all of them.
     void unknown_name(Position where, Message message, std::string_view typed, std::span<const std::string> names);
+    // The same for a name that another file may declare: while some file could not be read, only a name that is nearly
+    // right is worth a word.
+    void unknown_reference(Position where, Message message, std::string_view typed, std::span<const std::string> names);
+    void set_incomplete() { incomplete_ = true; }
+    bool incomplete() const { return incomplete_; }
     std::size_t count() const { return into_->size(); }
 
   private:
     std::vector<Error>* into_;
+    bool incomplete_ = false;
 };
 
 // Values of any table: the declared keys and the parameters of check kinds are read by the same functions. `key` is the
@@ -90,6 +96,8 @@ class Cursor {
     const std::string& name() const { return name_; }
 
   private:
+    bool misspelt(std::string_view key) const;
+
     ValueReader reader_;
     const TomlNode* table_;
     Scope scope_;

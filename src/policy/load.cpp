@@ -64,7 +64,7 @@ void Loader::settings(const TomlDocument& main) {
     cursor.refuse_unknown_keys();
     cursor.integer("schema");
     policy.id = cursor.text("id");
-    if (!policy.id.empty() && !valid_id(policy.id)) faults_.add(cursor.at("id"), msg("policy.bad-id", {{"id", policy.id}}));
+    if (!policy.id.empty()) check_id(policy.id, cursor.at("id"));
     policy.title = cursor.bilingual("title");
     policy.company = cursor.text("company");
     policy.timezone = cursor.text("timezone");
@@ -91,8 +91,9 @@ void Loader::includes(const TomlDocument& main) {
     const auto* list = main.root().find("include");
     if (list == nullptr) return;
     const ValueReader reader(main, faults_);
-    if (!reader.texts(*list, "include")) return;
-    for (const auto& item : list->items) include_one(item.text, reader.at(item));
+    reader.texts(*list, "include");  // for its faults; what is text is read all the same
+    for (const auto& item : list->items)
+        if (item.type == TomlNode::Type::text) include_one(item.text, reader.at(item));
 }
 
 void Loader::include_one(const std::string& pattern, const Position& where) {
@@ -116,6 +117,7 @@ void Loader::add_file(const std::string& name, const Position& where) {
     }
     auto content = files_->read(name);
     if (!content) {
+        faults_.set_incomplete();
         auto error = std::move(content).error();
         if (error.code == Code::not_found) {
             const auto slash = name.rfind('/');
@@ -128,8 +130,12 @@ void Loader::add_file(const std::string& name, const Position& where) {
     }
     kept.emplace_back(name, *content);
     auto document = TomlDocument::parse(std::move(*content), files_->shown(name));
-    if (!document) faults_.add(std::move(document).error());
-    else documents_.push_back(std::make_unique<TomlDocument>(std::move(*document)));
+    if (!document) {
+        faults_.set_incomplete();
+        faults_.add(std::move(document).error());
+        return;
+    }
+    documents_.push_back(std::make_unique<TomlDocument>(std::move(*document)));
 }
 
 // A file that is kept with the policy but is not part of its text: a procedure.
@@ -171,6 +177,15 @@ std::vector<Declared> Loader::declared(Scope scope) {
         }
     }
     return all;
+}
+
+void Loader::check_id(const std::string& id, const Position& where) {
+    if (valid_id(id)) return;
+    auto better = lower_ascii(id);
+    std::ranges::replace(better, ' ', '-');
+    std::optional<Message> hint;
+    if (valid_id(better)) hint = msg("policy.did-you-mean", {{"name", better}});
+    faults_.add(where, msg("policy.bad-id", {{"id", id}}), std::move(hint));
 }
 
 void Loader::finish() {

@@ -41,7 +41,7 @@ void Loader::one_control(const Declared& declared) {
     const auto& [document, entry] = declared;
     const auto where = document->position(entry->key_begin);
     const Cursor cursor(*document, entry->value, Scope::control, "control." + entry->key, where, faults_);
-    if (!valid_id(entry->key)) faults_.add(where, msg("policy.bad-id", {{"id", entry->key}}));
+    check_id(entry->key, where);
     cursor.refuse_unknown_keys();
 
     Control control;
@@ -61,7 +61,7 @@ void Loader::one_control(const Declared& declared) {
     control.when_empty = cursor.text("when_empty") == "not_applicable" ? WhenEmpty::not_applicable : WhenEmpty::unknown;
     control.owner = cursor.text("owner");
     if (!control.owner.empty() && std::ranges::find(role_names_, control.owner) == role_names_.end())
-        faults_.unknown_name(cursor.at("owner"), msg("policy.unknown-role", {{"id", control.owner}}), control.owner, role_names_);
+        faults_.unknown_reference(cursor.at("owner"), msg("policy.unknown-role", {{"id", control.owner}}), control.owner, role_names_);
     procedure(cursor, control);
     const auto* kind = control_check(cursor, control);
     const bool person = kind != nullptr && kind->mode == Mode::person;
@@ -75,12 +75,15 @@ void Loader::one_control(const Declared& declared) {
 
 void Loader::control_promises(const Cursor& cursor, Control& control) {
     const auto* node = cursor.node("promises");
-    if (node == nullptr || !cursor.read().texts(*node, cursor.path("promises"))) return;
+    if (node == nullptr) return;
+    cursor.read().texts(*node, cursor.path("promises"));  // for its faults; what is text is looked up all the same
+    if (node->type != TomlNode::Type::array) return;
     if (node->items.empty()) faults_.add(cursor.read().at(*node), msg("policy.control-without-promise", {{"id", control.id}}));
     for (const auto& item : node->items) {
         const auto at = cursor.read().at(item);
+        if (item.type != TomlNode::Type::text) continue;
         if (std::ranges::find(promise_names_, item.text) == promise_names_.end())
-            faults_.unknown_name(at, msg("policy.unknown-promise", {{"id", item.text}}), item.text, promise_names_);
+            faults_.unknown_reference(at, msg("policy.unknown-promise", {{"id", item.text}}), item.text, promise_names_);
         else if (std::ranges::find(control.promises, item.text) != control.promises.end())
             faults_.add(at, msg("policy.listed-twice", {{"key", cursor.path("promises")}, {"value", item.text}}));
         else
@@ -93,7 +96,7 @@ void Loader::control_subjects(const Cursor& cursor, Control& control) {
     if (node == nullptr) return;
     const auto resolve = [&](const std::string& name, Position at) -> const registers::Register* {
         if (const auto* found = out_->registers.find(name)) return found;
-        faults_.unknown_name(std::move(at), msg("policy.unknown-register", {{"name", name}}), name, out_->registers.names());
+        faults_.unknown_reference(std::move(at), msg("policy.unknown-register", {{"name", name}}), name, out_->registers.names());
         return nullptr;
     };
     if (node->type == TomlNode::Type::text) {

@@ -75,6 +75,13 @@ Position place_of(const ParamFault& fault, const ValueReader& reader, const Toml
     return reader.document().inside(*node, offset + std::size_t(std::max(fault.column - 1, 0)));
 }
 
+// A required parameter that stands there with a slip of the pen is one fault, not two.
+bool misspelt(const TomlNode& check, const std::string& name, std::span<const std::string> names) {
+    return std::ranges::any_of(check.entries, [&](const TomlEntry& entry) {
+        return entry.key != "kind" && std::ranges::find(names, entry.key) == names.end() && nearest(entry.key, names) == name;
+    });
+}
+
 }  // namespace
 
 ParamValues read_params(const KindSpec& kind, const ValueReader& reader, const TomlNode& check, const std::string& key, const Position& where) {
@@ -83,14 +90,23 @@ ParamValues read_params(const KindSpec& kind, const ValueReader& reader, const T
     std::vector<std::string> names;
     for (const auto& spec : kind.params) names.push_back(spec.name);
     for (const auto& entry : check.entries)
-        if (entry.key != "kind" && std::ranges::find(names, entry.key) == names.end())
-            reader.faults().unknown_name(reader.at(entry), msg("policy.unknown-param", {{"kind", kind.name}, {"name", entry.key}}), entry.key, names);
+        if (entry.key != "kind" && std::ranges::find(names, entry.key) == names.end()) {
+            auto message = msg("policy.unknown-param", {{"kind", kind.name}, {"name", entry.key}});
+            // The commonest slip of TOML: a key of the control written below the heading of its check.
+            if (find_key(Scope::control, entry.key) != nullptr)
+                reader.faults().add(reader.at(entry), std::move(message),
+                                    msg("policy.belongs-in", {{"key", entry.key}, {"table", key.substr(0, key.rfind('.'))}}));
+            else
+                reader.faults().unknown_name(reader.at(entry), std::move(message), entry.key, names);
+        }
     for (const auto& spec : kind.params) {
         const auto name = fmt::format("{}.{}", key, spec.name);
         const auto* node = check.find(spec.name);
         std::optional<ParamValue> value;
         if (node != nullptr) {
             value = read_value(spec, reader, *node, name);
+        } else if (spec.required && misspelt(check, spec.name, names)) {
+            continue;
         } else if (spec.required) {
             std::optional<Message> hint;
             if (!spec.example.empty()) hint = msg("policy.example", {{"key", spec.name}, {"example", spec.example}});

@@ -28,7 +28,7 @@ void Loader::roles(const std::vector<Declared>& all) {
     for (const auto& [document, entry] : all) {
         const auto where = document->position(entry->key_begin);
         const Cursor cursor(*document, entry->value, Scope::role, "role." + entry->key, where, faults_);
-        if (!valid_id(entry->key)) faults_.add(where, msg("policy.bad-id", {{"id", entry->key}}));
+        check_id(entry->key, where);
         cursor.refuse_unknown_keys();
         out_->policy.roles.push_back({entry->key, cursor.bilingual("title"), where});
         role_names_.push_back(entry->key);
@@ -41,7 +41,13 @@ void Loader::promises(const std::vector<Declared>& all) {
     for (const auto& [document, entry] : all) {
         const auto where = document->position(entry->key_begin);
         const Cursor cursor(*document, entry->value, Scope::promise, "promise." + entry->key, where, faults_);
-        if (!promise_id(entry->key)) faults_.add(where, msg("policy.bad-promise-id", {{"id", entry->key}}));
+        if (!promise_id(entry->key)) {
+            auto capital = entry->key;
+            if (!capital.empty() && capital[0] >= 'a' && capital[0] <= 'z') capital[0] = char(capital[0] - 'a' + 'A');
+            std::optional<Message> hint;
+            if (promise_id(capital)) hint = msg("policy.did-you-mean", {{"name", capital}});
+            faults_.add(where, msg("policy.bad-promise-id", {{"id", entry->key}}), std::move(hint));
+        }
         cursor.refuse_unknown_keys();
         Promise promise;
         promise.id = entry->key;
@@ -73,7 +79,7 @@ Loader::Marks Loader::section_marks(const Declared& section, const TomlNode& tex
     for (const auto& mark : parts.marks) {
         const auto where = section.document->inside(*node, mark.offset);
         if (std::ranges::find(promise_names_, mark.promise) == promise_names_.end())
-            faults_.unknown_name(where, msg("policy.mark-unknown-promise", {{"id", mark.promise}}), mark.promise, promise_names_);
+            faults_.unknown_reference(where, msg("policy.mark-unknown-promise", {{"id", mark.promise}}), mark.promise, promise_names_);
         else if (marks.find(mark.promise) == nullptr)
             marks.first.emplace_back(mark.promise, where);
     }
@@ -96,7 +102,7 @@ void Loader::sections(const std::vector<Declared>& all) {
         const auto& [document, entry] = declared;
         const auto where = document->position(entry->key_begin);
         const Cursor cursor(*document, entry->value, Scope::section, "section." + entry->key, where, faults_);
-        if (!valid_id(entry->key)) faults_.add(where, msg("policy.bad-id", {{"id", entry->key}}));
+        check_id(entry->key, where);
         cursor.refuse_unknown_keys();
         Section section;
         section.id = entry->key;
@@ -110,7 +116,7 @@ void Loader::sections(const std::vector<Declared>& all) {
             for (const auto* marks : {&da, &en})
                 for (const auto& [id, place] : marks->first) {
                     const auto [known, fresh] = section_of.emplace(id, section.id);
-                    if (!fresh && known->second != section.id)
+                    if (!fresh && known->second != section.id && (marks == &da || da.find(id) == nullptr))
                         faults_.add(place, msg("policy.mark-in-two-sections", {{"id", id}, {"section", known->second}}));
                 }
         }
@@ -118,6 +124,7 @@ void Loader::sections(const std::vector<Declared>& all) {
     }
     for (auto& promise : out_->policy.promises) {
         const auto found = section_of.find(promise.id);
+        if (found == section_of.end() && (faults_.incomplete() || !promise_id(promise.id))) continue;  // said already
         if (found == section_of.end()) faults_.add(promise.where, msg("policy.promise-without-mark", {{"id", promise.id}}), msg("policy.promise-without-mark-hint", {{"mark", "{" + promise.id + "}"}}));
         else promise.section = found->second;
     }

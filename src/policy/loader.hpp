@@ -34,6 +34,7 @@ class Loader {
     void extra_file(const std::string& name, std::string content);
     void registers();
     std::vector<Declared> declared(Scope scope);
+    void check_id(const std::string& id, const Position& where);
     void finish();
 
     // load_text.cpp: roles, promises, sections

@@ -129,12 +129,16 @@ class Splitter {
             }
             auto end = i;
             while (end < close && !space(text[end])) ++end;
-            const auto id = text.substr(i, end - i);
+            auto id = text.substr(i, end - i);
+            if (const auto comma = id.find_first_of(",;"); comma != id.npos) {  // said once; the ids are meant all the same
+                fault(block.offsets[i + comma], msg("policy.marker-comma"));
+                if (comma > 0) end = i + comma + 1;
+                else end = i + 1;
+                id.resize(comma);
+            }
             if (id == "-") {
                 nothing = true;
-            } else if (id.find_first_of(",;") != id.npos) {
-                fault(block.offsets[i], msg("policy.marker-comma"));
-            } else {
+            } else if (!id.empty()) {
                 out_->marks.push_back({id, block.offsets[i]});
                 ids.push_back(id);
             }

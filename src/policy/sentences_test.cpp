@@ -57,7 +57,7 @@ TEST(Sentences, FaultsHaveTheirPlace) {
     EXPECT_EQ(fault("A b {B1 {B2} c."), "4 policy.marker-not-closed");
     EXPECT_EQ(fault("A b B1} c."), "6 policy.marker-not-opened");
     EXPECT_EQ(fault("A b {}."), "4 policy.marker-empty");
-    EXPECT_EQ(fault("A b {B1, B2}."), "5 policy.marker-comma");
+    EXPECT_EQ(fault("A b {B1, B2}."), "7 policy.marker-comma");
     EXPECT_EQ(fault("{B1} A b."), "0 policy.marker-without-text");
     EXPECT_EQ(fault("A b {B1 -}."), "4 policy.marker-both");
     EXPECT_EQ(fault("First.\n\nA æ {B1 B2}. Fine"), "0 faults");

@@ -1,5 +1,6 @@
 // Kinds of check for tests of this slice: one of each type of parameter, nothing behind them.
 #pragma once
+#include <algorithm>
 #include <vector>
 
 #include "policy/kind_spec.hpp"

@@ -64,6 +64,24 @@ std::optional<std::size_t> too_many_dots(std::string_view s) {
     return std::nullopt;
 }
 
+// The library's words are right but terse; these are the mistakes people make, and what to do about them.
+std::optional<Message> help_with(std::string_view description) {
+    static constexpr std::pair<std::string_view, std::string_view> known[] = {
+        {"cannot redefine", "policy.toml-twice"},
+        {"parsing string: unescaped control", "policy.toml-quotes"},
+        {"parsing string: encountered end-of-file", "policy.toml-quotes"},
+        {"expected value, saw", "policy.toml-value"},
+        {"parsing floating-point", "policy.toml-text-in-quotes"},
+        {"parsing boolean", "policy.toml-text-in-quotes"},
+        {"could not determine value type", "policy.toml-text-in-quotes"},
+        {"parsing table header", "policy.toml-header"},
+        {"expected '='", "policy.toml-equals"},
+    };
+    for (const auto& [words, key] : known)
+        if (description.find(words) != description.npos) return msg(key);
+    return std::nullopt;
+}
+
 class Converter {
   public:
     Converter(std::string_view source, const std::vector<std::size_t>& lines) : source_(source), lines_(&lines) {}
@@ -140,7 +158,9 @@ Result<TomlDocument> TomlDocument::parse(std::string source, std::string file) {
     const auto parsed = toml::parse(std::string_view(document.source_), std::string_view(document.file_));
     if (!parsed) {
         const auto where = document.position(offset_of(document.source_, document.lines_, parsed.error().source().begin));
-        return fail(Code::invalid, "policy.not-toml").detail(std::string(parsed.error().description())).at(where);
+        auto error = fail(Code::invalid, "policy.not-toml").detail(std::string(parsed.error().description())).at(where).error;
+        error.hint = help_with(parsed.error().description());
+        return std::unexpected(std::move(error));
     }
     Converter converter(document.source_, document.lines_);
     document.root_ = converter.node(parsed.table());
