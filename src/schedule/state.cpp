@@ -271,14 +271,15 @@ Result<std::int64_t> record_missed(log::WriteContext& context, const Plan& plan,
 
 Result<std::vector<Claim>> claim(log::WriteContext& context, std::string_view kind, std::string_view node, Timestamp now, std::int64_t limit) {
     std::vector<Claim> claims;
-    // Batches hold the head of the log, so two nodes never run this at once: no row can be claimed twice.
-    TRY_VOID(context.db().each("UPDATE subject_state SET state = 1, node = ?, attempt = attempt + 1 WHERE (control, subject) IN "
-                               "(SELECT control, subject FROM subject_state WHERE kind = ? AND state = 0 AND planned_at <= ? ORDER BY planned_at LIMIT ?) "
-                               "RETURNING control, subject, planned_at, attempt",
-                               std::array<db::Value, 4>{std::string(node), std::string(kind), micros(now), limit}, [&](const db::Row& row) -> Result<bool> {
-                                   claims.push_back({row.text(0), row.text(1), row.time(2), int(row.integer(3))});
+    std::vector<std::vector<db::Value>> rows;
+    // Batches hold the head of the log, so two nodes never run this at once: what is read here is still so below.
+    TRY_VOID(context.db().each("SELECT control, subject, planned_at, attempt FROM subject_state WHERE kind = ? AND state = 0 AND planned_at <= ? ORDER BY planned_at LIMIT ?",
+                               std::array<db::Value, 3>{std::string(kind), micros(now), limit}, [&](const db::Row& row) -> Result<bool> {
+                                   claims.push_back({row.text(0), row.text(1), row.time(2), int(row.integer(3)) + 1});
+                                   rows.push_back({std::string(node), claims.back().control, claims.back().subject});
                                    return true;
                                }));
+    TRY_VOID(context.db().execute_each("UPDATE subject_state SET state = 1, node = ?, attempt = attempt + 1 WHERE control = ? AND subject = ?", rows));
     return claims;
 }
 
