@@ -119,13 +119,8 @@ void Loader::add_file(const std::string& name, const Position& where) {
     if (!content) {
         faults_.set_incomplete();
         auto error = std::move(content).error();
-        if (error.code == Code::not_found) {
-            const auto slash = name.rfind('/');
-            const auto beside = files_->match(slash == name.npos ? "*.toml" : name.substr(0, slash) + "/*.toml");
-            faults_.unknown_name(where, error.message, name, beside);
-        } else {
-            faults_.add(std::move(error).at(where));
-        }
+        if (error.code == Code::not_found) missing_file(where, error, name, "*.toml");
+        else faults_.add(std::move(error).at(where));
         return;
     }
     kept.emplace_back(name, *content);
@@ -136,6 +131,20 @@ void Loader::add_file(const std::string& name, const Position& where) {
         return;
     }
     documents_.push_back(std::make_unique<TomlDocument>(std::move(*document)));
+}
+
+// Offers the file beside it whose own name is nearest; the folder and the ending, which they share, say nothing.
+void Loader::missing_file(const Position& where, const Error& error, const std::string& name, std::string_view pattern) {
+    const auto slash = name.rfind('/');
+    const auto folder = slash == name.npos ? std::string() : name.substr(0, slash + 1);
+    const auto stem = [&](const std::string& file) { return file.substr(folder.size(), file.rfind('.') - folder.size()); };
+    const auto beside = files_->match(folder + std::string(pattern));
+    std::vector<std::string> stems;
+    for (const auto& file : beside) stems.push_back(stem(file));
+    const auto near = nearest(name.find('.', folder.size()) == name.npos ? name.substr(folder.size()) : stem(name), stems);
+    if (!near) return faults_.unknown_name(where, error.message, "", beside);
+    const auto found = std::ranges::find(stems, *near) - stems.begin();
+    faults_.add(where, error.message, msg("policy.did-you-mean", {{"name", beside[std::size_t(found)]}}));
 }
 
 // A file that is kept with the policy but is not part of its text: a procedure.

@@ -161,9 +161,7 @@ void Loader::procedure(const Cursor& cursor, Control& control) {
     if (content) return extra_file(control.procedure, std::move(*content));
     auto error = std::move(content).error();
     if (error.code != Code::not_found) return faults_.add(std::move(error).at(at));
-    const auto slash = control.procedure.rfind('/');
-    const auto beside = files_->match(slash == std::string::npos ? "*.md" : control.procedure.substr(0, slash) + "/*.md");
-    faults_.unknown_name(at, error.message, control.procedure, beside);
+    missing_file(at, error, control.procedure, "*.md");
 }
 
 const KindSpec* Loader::control_check(const Cursor& cursor, Control& control) {

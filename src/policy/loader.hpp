@@ -31,6 +31,7 @@ class Loader {
     void includes(const TomlDocument& main);
     void include_one(const std::string& pattern, const Position& where);
     void add_file(const std::string& name, const Position& where);
+    void missing_file(const Position& where, const Error& error, const std::string& name, std::string_view pattern);
     void extra_file(const std::string& name, std::string content);
     void registers();
     std::vector<Declared> declared(Scope scope);
