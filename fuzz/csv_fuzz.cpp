@@ -15,6 +15,8 @@ bool read(std::string_view content, Table& out) {
     if (!reader) return false;
     while (auto record = reader->next()) {
         if (record->fault) return false;
+        // A line with more cells than the header is refused by the import, and the writer never has one.
+        if (!out.empty() && record->cells.size() != out.front().size()) return false;
         out.push_back(std::move(record->cells));
     }
     return true;

@@ -17,7 +17,7 @@ bool is_formula(std::string_view cell) {
 
 bool is_utf16(std::string_view content) {
     if (content.starts_with("\xFF\xFE") || content.starts_with("\xFE\xFF")) return true;
-    return content.substr(0, 4).find('\0') != std::string_view::npos;
+    return content.find('\0') != std::string_view::npos;  // without a mark, or no text at all
 }
 
 Error csv_fault(std::string_view key, Params params = {}) { return fail(Code::invalid, key, params).error; }

@@ -133,14 +133,15 @@ Result<RegisterRow> Service::add(std::string_view register_name, std::string_vie
     if (!faults.empty()) return std::unexpected(faults.front());
 
     Timestamp at{};
-    TRY_VOID(committer_->write([&](log::WriteContext& context) -> Result<void> {
+    const auto write = [&](log::WriteContext& context) -> Result<void> {
         TRY(const auto existing, find_row(context.db(), target->name, change.id));
         if (existing) return fail(Code::conflict, "registers.row-exists", {{"register", target->name}, {"id", change.id}});
         TRY_VOID(check_against_others(context.db(), *target, change.id, change.after));
         TRY_VOID(write_changes(context, *target, std::span(&change, 1), {std::string(actor), "add", {}}));
         at = context.now();
         return on_change_ ? on_change_(context, target->name) : Result<void>();
-    }));
+    };
+    TRY_VOID(committer_->write(write));
     return RegisterRow{change.id, change.after, 1, at, std::string(actor)};
 }
 
@@ -153,7 +154,7 @@ Result<RegisterRow> Service::set(std::string_view register_name, std::string_vie
     if (!faults.empty()) return std::unexpected(faults.front());
 
     RegisterRow result;
-    TRY_VOID(committer_->write([&](log::WriteContext& context) -> Result<void> {
+    const auto write = [&](log::WriteContext& context) -> Result<void> {
         TRY(const auto existing, find_row(context.db(), target->name, id));
         if (!existing) return no_row(*target, id);
         if (expected_version && *expected_version != existing->version)
@@ -170,7 +171,8 @@ Result<RegisterRow> Service::set(std::string_view register_name, std::string_vie
         TRY_VOID(write_changes(context, *target, std::span(&change, 1), {std::string(actor), "set", {}}));
         result = {change.id, change.after, existing->version + 1, context.now(), std::string(actor)};
         return on_change_ ? on_change_(context, target->name) : Result<void>();
-    }));
+    };
+    TRY_VOID(committer_->write(write));
     return result;
 }
 
@@ -201,7 +203,7 @@ Result<ImportReport> Service::import(std::string_view register_name, std::string
     }
     ImportReport report;
     const auto digest = file_digest(content);
-    TRY_VOID(committer_->write([&](log::WriteContext& context) -> Result<void> {
+    const auto write = [&](log::WriteContext& context) -> Result<void> {
         TRY(auto plan, plan_import(context.db(), *target, candidates));
         report = std::move(plan.report);
         if (report.faulty != 0) return {};
@@ -209,7 +211,8 @@ Result<ImportReport> Service::import(std::string_view register_name, std::string
         if (plan.changes.empty()) return {};
         TRY_VOID(write_changes(context, *target, plan.changes, {std::string(actor), "import", digest}));
         return on_change_ ? on_change_(context, target->name) : Result<void>();
-    }));
+    };
+    TRY_VOID(committer_->write(write));
     return report;
 }
 

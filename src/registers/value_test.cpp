@@ -117,7 +117,9 @@ TEST(Value, RefusesTheRestWithAReason) {
     for (const auto& one : cases) {
         const auto result = normalise(of(one.type), one.typed);
         EXPECT_EQ(key_of(result), one.key) << one.typed.substr(0, 50);
-        if (!result) EXPECT_EQ(result.error().message.params.front(), (std::pair<std::string, std::string>("field", "f")));
+        if (!result) {
+            EXPECT_EQ(result.error().message.params.front(), (std::pair<std::string, std::string>("field", "f")));
+        }
     }
     EXPECT_EQ(render(normalise(of(FieldType::choice), "costumer").error(), Lang::en),
               "f: “costumer” is not one of the choices (customer, own)\n  did you mean “customer”?");

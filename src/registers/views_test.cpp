@@ -12,7 +12,9 @@ class Views : public ServiceFixture {
         const auto connection = db::open(database_.location(), db::Access::query);
         if (!connection) return words(connection.error());
         // PostgreSQL gives the schema of the views for the length of a transaction; SQLite needs none.
-        if (GetParam() == db::Engine::postgres) EXPECT_TRUE((*connection)->begin_read());
+        if (GetParam() == db::Engine::postgres) {
+            EXPECT_TRUE((*connection)->begin_read());
+        }
         const auto rows = (*connection)->query(sql);
         if (!rows) return std::string("error ") + std::string(to_string(rows.error().code));
         std::string out;
