@@ -18,15 +18,15 @@ std::string_view to_string(Method);
 
 struct Request {
     Method method = Method::get;
-    std::string path;                                      // decoded, without the query
+    std::string path;  // decoded, without the query; no segment holds a slash
     std::map<std::string, std::string> query;
-    std::map<std::string, std::string> headers;            // lower-case names
-    std::map<std::string, std::string> params;             // {name} segments of the route, decoded
+    std::map<std::string, std::string> headers;  // lower-case names
+    std::map<std::string, std::string> params;   // {name} segments of the route, decoded
     std::string body;
     std::string remote_address;
     std::string request_id;
-    Lang lang = Lang::en;                                  // from Accept-Language
-    std::string actor;                                     // who the key belongs to; empty for public routes
+    Lang lang = Lang::en;  // from Accept-Language
+    std::string actor;     // who the key belongs to; empty for public routes
     std::string header(std::string_view lower_name) const;
 };
 
@@ -35,17 +35,20 @@ struct Response {
     std::string content_type = "application/json";
     std::string body;
     std::vector<std::pair<std::string, std::string>> headers;
+    std::string log_note;  // what went wrong inside, for the log of the server; never sent
 };
 
 Response json_response(std::string body, int status = 200);
-// RFC 9457: type, title, status, detail, instance; never internal detail.
+// RFC 9457: type, title, status, detail, instance; never internal detail. Faults of our own (io, corrupt,
+// internal) are not described to the caller at all: their text goes to log_note, which the instance leads to.
 Response problem(const Error& error, Lang lang, std::string_view instance);
 int status_of(Code code);
 
 enum class Auth { public_, read, write, admin };  // what a key must be allowed to do
 enum class Rate { light, heavy };                 // heavy: few at a time (imports, exports)
 
-// Everything a route must say about itself. There are no defaults: a route without one of these does not compile.
+// Everything a route must say about itself. There are no defaults: a route without one of these does not
+// compile.
 struct Access {
     Auth auth;
     std::size_t body_limit;  // bytes; 0: no body accepted
@@ -53,7 +56,8 @@ struct Access {
     constexpr Access(Auth a, std::size_t limit, Rate r) : auth(a), body_limit(limit), rate(r) {}
 };
 
-using Handler = std::function<Response(const Request&)>;  // runs on a pool thread; may block until the request's deadline
+using Handler =
+    std::function<Response(const Request&)>;  // runs on a pool thread; may block until the request's deadline
 
 struct Route {
     Method method;

@@ -1,0 +1,6 @@
+// Every file that sees Asio or Beast includes this first: their code is compiled once, in asio.cpp, and all
+// must agree.
+#pragma once
+#define BOOST_ASIO_SEPARATE_COMPILATION
+#define BOOST_BEAST_SEPARATE_COMPILATION
+#define BOOST_ASIO_NO_DEPRECATED
