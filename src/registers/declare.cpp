@@ -1,6 +1,5 @@
 // Declarations of registers: TOML -> Catalogue, every fault at once. The format is in docs/registers-howto.md.
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
+#include "registers/toml_reader.hpp"  // before <algorithm>: toml++ keeps the warnings of libstdc++ 12 about itself quiet
 
 #include <fmt/format.h>
 
@@ -13,7 +12,6 @@
 #include "base/text.hpp"
 #include "base/time.hpp"
 #include "registers/reserved.hpp"
-#include "registers/types.hpp"
 #include "registers/value.hpp"
 
 namespace tilsyn::registers {
@@ -52,9 +50,9 @@ bool is_retention(std::string_view text) {
     return std::ranges::find(units, text.substr(blank + 1)) != units.end();
 }
 
-class Reader {
+class Reader : TomlReader {
   public:
-    Reader(std::string_view file, Catalogue& into, std::vector<Error>& faults) : file_(file), into_(&into), faults_(&faults) {}
+    Reader(std::string_view file, Catalogue& into, std::vector<Error>& faults) : TomlReader(file, faults), into_(&into) {}
 
     void document(const toml::table& root) {
         // Other tables may stand in the same file; whoever reads those knows their names.
@@ -72,71 +70,6 @@ class Reader {
     }
 
   private:
-    Position at(const toml::source_region& source) const {
-        return {std::string(file_), int(source.begin.line), int(source.begin.column)};
-    }
-    Position at(const toml::node& node) const { return at(node.source()); }
-
-    void fault(Position where, std::string_view key, Params params = {}) {
-        faults_->push_back(fail(Code::invalid, key, params).at(std::move(where)).error);
-    }
-    void fault_near(Position where, std::string_view key, Params params, std::string_view typed,
-                    const std::vector<std::string>& names) {
-        auto error = fail(Code::invalid, key, params).at(std::move(where)).error;
-        if (auto near = nearest(typed, names)) error.hint = msg("registers.did-you-mean", {{"name", *near}});
-        faults_->push_back(std::move(error));
-    }
-
-    void known_keys(const toml::table& table, const std::vector<std::string>& known) {
-        for (const auto& [key, value] : table)
-            if (std::ranges::find(known, key.str()) == known.end())
-                fault_near(at(key.source()), "registers.declare.unknown-key",
-                           {{"key", std::string(key.str())}, {"known", join(known, ", ")}}, key.str(), known);
-    }
-
-    void wrong_type(const toml::node& node, std::string_view key, std::string_view wanted_key) {
-        fault(at(node), wanted_key, {{"key", std::string(key)}});
-    }
-    const toml::table* expect_table(const toml::node& node, std::string_view key) {
-        if (node.is_table()) return node.as_table();
-        wrong_type(node, key, "registers.declare.expected-table");
-        return nullptr;
-    }
-    std::string string(const toml::table& table, std::string_view key) {
-        const auto* node = table.get(key);
-        if (node == nullptr) return {};
-        if (const auto* value = node->as_string()) return value->get();
-        wrong_type(*node, key, "registers.declare.expected-text");
-        return {};
-    }
-    bool flag(const toml::table& table, std::string_view key) {
-        const auto* node = table.get(key);
-        if (node == nullptr) return false;
-        if (const auto* value = node->as_boolean()) return value->get();
-        wrong_type(*node, key, "registers.declare.expected-flag");
-        return false;
-    }
-    std::optional<double> real(const toml::table& table, std::string_view key) {
-        const auto* node = table.get(key);
-        if (node == nullptr) return std::nullopt;
-        if (node->is_number()) return node->value<double>();
-        wrong_type(*node, key, "registers.declare.expected-number");
-        return std::nullopt;
-    }
-    // { da = "...", en = "..." }, or one text for both languages.
-    Text text(const toml::table& table, std::string_view key) {
-        const auto* node = table.get(key);
-        if (node == nullptr) return {};
-        if (const auto* value = node->as_string()) return {value->get(), value->get()};
-        const auto* both = node->as_table();
-        if (both == nullptr) {
-            wrong_type(*node, key, "registers.declare.expected-texts");
-            return {};
-        }
-        known_keys(*both, {"da", "en"});
-        return {string(*both, "en"), string(*both, "da")};
-    }
-
     void one_register(const toml::key& key, const toml::node& node) {
         const std::string name(key.str());
         const auto where = at(key.source());
@@ -230,11 +163,6 @@ class Reader {
             }
             one_field(*field, target);
         }
-    }
-
-    Position of(const toml::table& table, std::string_view key) const {
-        const auto* node = table.get(key);
-        return node == nullptr ? at(table) : at(*node);
     }
 
     void one_field(const toml::table& table, Register& target) {
@@ -397,17 +325,13 @@ class Reader {
         else value = string(table, "default");
         auto normal = normalise(field, value);
         if (!normal) {
-            auto error = std::move(normal).error();
-            error.where = at(*given);
-            faults_->push_back(std::move(error));
+            fault(std::move(normal).error().at(at(*given)));
             return;
         }
         field.default_value = std::move(*normal);
     }
 
-    std::string_view file_;
     Catalogue* into_;
-    std::vector<Error>* faults_;
 };
 
 }  // namespace

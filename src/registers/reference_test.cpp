@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
+
+#include "base/file.hpp"
 
 namespace tilsyn::registers {
 namespace {
@@ -68,6 +71,15 @@ TEST(Reference, AndAnObjectThatProgramsCanRead) {
               R"({"name":"state","type":"choice","label":{"en":"State","da":"Tilstand"},"help":{"en":"on | off","da":"a|b"},"required":false,)"
               R"("unique":false,"default":"on","choices":[{"value":"on","label":{"en":"On","da":"Tændt"}},{"value":"off","label":{"en":"off","da":"off"}}],"personal":"none"})");
     EXPECT_EQ(json[0]["fields"][3]["references"], "tape-robots");
+}
+
+TEST(Reference, ThePageInTheDocsIsUpToDate) {
+    const auto page = reference_markdown(builtin());
+    if (std::getenv("TILSYN_WRITE_EXPECTED") != nullptr) {
+        ASSERT_TRUE(write_file("docs/registers.md", page));
+    }
+    const auto kept = read_file("docs/registers.md");
+    EXPECT_TRUE(kept && *kept == page) << "docs/registers.md does not follow the declarations; run with TILSYN_WRITE_EXPECTED=1 to write it anew";
 }
 
 TEST(Reference, EveryRegisterThatShipsIsOnThePage) {
