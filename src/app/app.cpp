@@ -161,22 +161,22 @@ Result<void> App::make_views() {
 }
 
 Result<bool> App::reload_policy() {
-    std::int64_t version = 0;
+    std::int64_t newest = 0;
     {
         TRY(const auto reader, readers_->get());
         TRY(const auto row, reader->one("SELECT max(version) FROM policy_version"));
-        version = row && !row->null(0) ? row->integer(0) : 0;
+        newest = row && !row->null(0) ? row->integer(0) : 0;
         {
             std::scoped_lock lock(mutex_);
-            if (version == policy_version_) return false;
+            if (newest == policy_version_) return false;
         }
-        TRY(const auto files, policy::version_files(*reader, version));
+        TRY(const auto files, policy::version_files(*reader, newest));
         auto loaded = policy::load(files, "policy.toml", checks::kind_specs());
         if (!loaded.faults.empty()) return std::unexpected(std::move(loaded.faults.front()));  // applied by a newer Tilsyn
         TRY_VOID(use_policy(std::move(loaded)));
     }
     std::scoped_lock lock(mutex_);
-    policy_version_ = version;
+    policy_version_ = newest;
     return true;
 }
 

@@ -93,6 +93,7 @@ struct Fail {
 // TRY_VOID(save(row)); for Result<void>, and where the value is not wanted.
 #define TRY_VOID(expression)                                                                    \
     do {                                                                                        \
-        auto try_void = (expression);                                                           \
-        if (!try_void) return std::unexpected(std::move(try_void).error());                     \
+        auto TILSYN_CONCAT(try_void_, __LINE__) = (expression);                                 \
+        if (!TILSYN_CONCAT(try_void_, __LINE__))                                                \
+            return std::unexpected(std::move(TILSYN_CONCAT(try_void_, __LINE__)).error());      \
     } while (false)

@@ -52,6 +52,7 @@ struct CollectRequest {
     Timestamp planned{};
     Deadline deadline;
     const Environment* environment = nullptr;
+    const policy::Calendar* calendar = nullptr;  // the policy's: what "today" and "working day" mean
 };
 
 struct Kind {

@@ -59,6 +59,7 @@ int authorize_query(void* context, int action, const char* first, const char* se
     const std::string_view name = first != nullptr ? first : "";
     switch (action) {
         case SQLITE_SELECT:
+        case SQLITE_TRANSACTION:
         case SQLITE_RECURSIVE: return SQLITE_OK;
         case SQLITE_READ:
             if (std::ranges::find(secret_tables, name) != std::end(secret_tables)) return SQLITE_DENY;

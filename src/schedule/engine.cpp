@@ -143,7 +143,8 @@ struct Engine::Impl {
     // --- running one check ------------------------------------------------------------------------------------------
     void carry_out(const std::shared_ptr<Run>& run, const std::shared_ptr<std::atomic<bool>>& live) {
         const auto begun = Steady::now();
-        const checks::CollectRequest request{run->control, run->subjects, run->claims.front().planned, Deadline(begun + run->control->timeout), &environment};
+        const checks::CollectRequest request{run->control, run->subjects, run->claims.front().planned, Deadline(begun + run->control->timeout), &environment,
+                                             &run->plan->calendar};
         auto judgements = checks::run(*run->kind, request);
         if (!live->load()) return;  // cut off in the meantime: that has been logged
         {

@@ -44,4 +44,4 @@ class PostgresServer {
 // INSTANTIATE_ENGINES(SuiteName); for TEST_P suites with db::Engine as their parameter.
 #define INSTANTIATE_ENGINES(suite)                                                              \
     INSTANTIATE_TEST_SUITE_P(Engines, suite, ::testing::ValuesIn(::tilsyn::test::all_engines), \
-                             [](const auto& info) { return ::tilsyn::test::engine_name(info.param); })
+                             [](const auto& given) { return ::tilsyn::test::engine_name(given.param); })
