@@ -1,8 +1,11 @@
+// All of Tilsyn compiles toml++ alike: its classes differ with this setting, and two of a kind would be mixed up.
+#define TOML_EXCEPTIONS 0
 #include "app/app.hpp"
+
+#include <toml++/toml.h>
 
 #include <algorithm>
 #include <fstream>
-#include <toml++/toml.h>
 
 #include "app/store.hpp"
 #include "base/file.hpp"
@@ -57,18 +60,18 @@ Result<Settings> read_settings(const std::filesystem::path& data) {
         if (content.error().code == Code::not_found) return settings;
         return std::unexpected(content.error());
     }
-    try {  // toml++ reports syntax errors by throwing
-        const auto table = toml::parse(*content, path.string());
-        for (const auto& [key, node] : table) {
-            const auto begin = node.source().begin;
-            const Position where{path.string(), int(begin.line), int(begin.column)};
-            if (key == "database" && node.is_string()) settings.database = node.value_or("");
-            else if (key == "address" && node.is_string()) settings.address = node.value_or("");
-            else if (key == "port" && node.is_integer() && node.value_or(0) > 0 && node.value_or(0) < 65536) settings.port = std::uint16_t(node.value_or(0));
-            else return fail(Code::invalid, "app.bad-setting", {{"key", std::string(key.str())}}).at(where);
-        }
-    } catch (const toml::parse_error& e) {
-        return fail(Code::invalid, "app.bad-settings-file").detail(std::string(e.description())).at({path.string(), int(e.source().begin.line), int(e.source().begin.column)});
+    const auto parsed = toml::parse(*content, path.string());
+    if (!parsed) {
+        const auto begin = parsed.error().source().begin;
+        return fail(Code::invalid, "app.bad-settings-file").detail(std::string(parsed.error().description())).at({path.string(), int(begin.line), int(begin.column)});
+    }
+    for (const auto& [key, node] : parsed.table()) {
+        const auto begin = node.source().begin;
+        const Position where{path.string(), int(begin.line), int(begin.column)};
+        if (key == "database" && node.is_string()) settings.database = node.value_or("");
+        else if (key == "address" && node.is_string()) settings.address = node.value_or("");
+        else if (key == "port" && node.is_integer() && node.value_or(0) > 0 && node.value_or(0) < 65536) settings.port = std::uint16_t(node.value_or(0));
+        else return fail(Code::invalid, "app.bad-setting", {{"key", std::string(key.str())}}).at(where);
     }
     return settings;
 }

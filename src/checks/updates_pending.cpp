@@ -5,8 +5,8 @@ const Kind& updates_kind() {
     static const policy::KindSpec spec = [] {
         policy::KindSpec s;
         s.name = "updates";
-        s.params = {{.name = "max_age_of_lists", .type = policy::ParamType::duration, .default_value = "2 days"},
-                    {.name = "critical_within", .type = policy::ParamType::duration, .default_value = "7 days"},
+        s.params = {{.name = "max_age_of_lists", .type = policy::ParamType::duration, .default_value = "\"2 days\""},
+                    {.name = "critical_within", .type = policy::ParamType::duration, .default_value = "\"7 days\""},
                     {.name = "security_origins", .type = policy::ParamType::text_list}};
         return s;
     }();

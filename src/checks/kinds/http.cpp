@@ -33,8 +33,8 @@ const policy::KindSpec& spec() {
         s.default_timeout = std::chrono::seconds(20);
         s.max_concurrent = 32;
         s.params = {
-            {.name = "url", .type = ParamType::text, .default_value = "{url}", .help = {"The address; {field} is the subject's.", "Adressen; {felt} er emnets."}, .example = "\"{url}/health\""},
-            {.name = "method", .type = ParamType::choice, .default_value = "GET", .help = {"The request's method.", "Forespørgslens metode."}, .choices = {"GET", "HEAD", "OPTIONS"}},
+            {.name = "url", .type = ParamType::text, .default_value = "\"{url}\"", .help = {"The address; {field} is the subject's.", "Adressen; {felt} er emnets."}, .example = "\"{url}/health\""},
+            {.name = "method", .type = ParamType::choice, .default_value = "\"GET\"", .help = {"The request's method.", "Forespørgslens metode."}, .choices = {"GET", "HEAD", "OPTIONS"}},
             {.name = "status", .type = ParamType::integer_list, .default_value = "[200]", .help = {"The statuses that are right.", "De statuskoder, der er rigtige."}, .example = "[200, 204]"},
             {.name = "body_contains", .type = ParamType::text, .help = {"A text that must be in the body.", "En tekst, der skal stå i indholdet."}},
             {.name = "body_lacks", .type = ParamType::text, .help = {"A text that must not be in the body.", "En tekst, der ikke må stå i indholdet."}},

@@ -28,7 +28,7 @@ const policy::KindSpec& spec() {
             {.name = "questions", .type = ParamType::bilingual_list, .help = {"Questions that must each be answered in words.", "Spørgsmål, der hver skal besvares med ord."}},
             {.name = "count", .type = ParamType::bilingual, .help = {"Asks for a number: what is counted.", "Beder om et tal: hvad der tælles."}},
             {.name = "count_max", .type = ParamType::integer, .help = {"A higher count than this is a fail.", "Et højere antal end dette er en fejl."}, .min = 0},
-            {.name = "evidence", .type = ParamType::choice, .default_value = "none", .help = {"What must be attached.", "Hvad der skal vedhæftes."}, .choices = {"none", "photo", "file"}},
+            {.name = "evidence", .type = ParamType::choice, .default_value = "\"none\"", .help = {"What must be attached.", "Hvad der skal vedhæftes."}, .choices = {"none", "photo", "file"}},
             {.name = "second_person", .type = ParamType::boolean, .default_value = "false", .help = {"Another person must sign too.", "En anden person skal også underskrive."}},
             {.name = "by_lot", .type = ParamType::boolean, .default_value = "false", .help = {"One holder of the owner role is drawn by lot.", "Der trækkes lod mellem dem, der har ansvarsrollen."}},
         };

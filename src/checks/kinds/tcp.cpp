@@ -31,9 +31,9 @@ const policy::KindSpec& spec() {
         s.default_timeout = std::chrono::seconds(10);
         s.max_concurrent = 32;
         s.params = {
-            {.name = "host", .type = ParamType::text, .default_value = "{host}", .help = {"Name or address; {field} is the subject's.", "Navn eller adresse; {felt} er emnets."}, .example = "\"{host}\""},
+            {.name = "host", .type = ParamType::text, .default_value = "\"{host}\"", .help = {"Name or address; {field} is the subject's.", "Navn eller adresse; {felt} er emnets."}, .example = "\"{host}\""},
             {.name = "port", .type = ParamType::text, .required = true, .help = {"The port, or the field that holds it.", "Porten eller feltet, der rummer den."}, .example = "\"443\""},
-            {.name = "expect", .type = ParamType::choice, .default_value = "open", .help = {"What is right.", "Hvad der er rigtigt."}, .choices = {"open", "closed"}},
+            {.name = "expect", .type = ParamType::choice, .default_value = "\"open\"", .help = {"What is right.", "Hvad der er rigtigt."}, .choices = {"open", "closed"}},
             {.name = "max_connect", .type = ParamType::duration, .help = {"An open port that takes longer than this to connect to is a fail.", "En åben port, der er længere end dette om at svare, er en fejl."}, .min = 0.001, .max = 60},
         };
         s.validate = validate;
