@@ -16,7 +16,7 @@ CREATE TABLE register_change(
   actor TEXT NOT NULL, before TEXT, after TEXT, log_index {int} NOT NULL){strict};
 CREATE INDEX register_change_of_row ON register_change(register, id, sequence);
 CREATE TABLE register_reference(
-  from_register TEXT NOT NULL, from_id TEXT NOT NULL, field TEXT NOT NULL, to_register TEXT NOT NULL, to_id TEXT NOT NULL,
+  from_register TEXT NOT NULL, from_id TEXT NOT NULL, field TEXT NOT NULL, to_id TEXT NOT NULL, to_register TEXT NOT NULL,
   PRIMARY KEY(from_register, from_id, field, to_id)){norowid};
 CREATE INDEX register_reference_to ON register_reference(to_register, to_id);
 CREATE TABLE register_view(name TEXT PRIMARY KEY, definition TEXT NOT NULL){strict};
