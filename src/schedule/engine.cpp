@@ -98,6 +98,7 @@ struct Engine::Impl {
     std::optional<std::pair<Timestamp, Steady::time_point>> clock_mark;
     std::thread thread;
     bool joined = false;
+    bool probes_only = false;
     Workers workers;  // last: its threads use everything above until they are joined
 
     Impl(log::Committer& c, db::Pool& r, checks::Environment e, const Clock& k, EngineOptions o, Report p)
@@ -373,7 +374,7 @@ struct Engine::Impl {
         if (!now_plan) return result;
         TRY_VOID(sweep_missed(*now_plan));
         for (const auto& kind : now_plan->kinds) {
-            if (kind.collect == nullptr) continue;
+            if (kind.collect == nullptr || (probes_only && kind.spec->mode == policy::Mode::batch)) continue;
             TRY(const auto next, claim_due(now_plan, kind, result.claimed));
             if (next) result.wait = std::clamp(Duration(*next - clock.now()), Duration(milliseconds(2)), result.wait);
         }
@@ -443,22 +444,32 @@ Result<void> Engine::join() {
 }
 
 Result<void> Engine::run_due(Deadline deadline, const std::function<void(std::int64_t, std::int64_t)>& progress) {
-    for (;;) {
-        TRY(const auto round, impl_->round());
-        if (!round.claimed && impl_->idle()) {
-            // Something may have fallen due while the last outcomes were written.
-            TRY(const auto again, impl_->round());
-            if (!again.claimed && impl_->idle()) return {};
+    // Rules over observations come after the probes that make them: on the first day they would otherwise find nothing.
+    for (const bool probes_only : {true, false}) {
+        impl_->probes_only = probes_only;
+        for (;;) {
+            auto round = impl_->round();
+            // Something may have fallen due while the last outcomes were written: done is only what two rounds agree on.
+            if (round && !round->claimed && impl_->idle()) round = impl_->round();
+            if (!round) {
+                impl_->probes_only = false;
+                return std::unexpected(std::move(round).error());
+            }
+            if (!round->claimed && impl_->idle()) break;
+            if (deadline.passed()) {
+                impl_->probes_only = false;
+                return fail(Code::timeout, "schedule.not-done-in-time");
+            }
+            if (progress) {
+                const auto now = stats();
+                progress(now.runs, now.runs + now.in_flight);
+            }
+            std::unique_lock lock(impl_->mutex);
+            impl_->changed.wait_for(lock, milliseconds(round->claimed ? 2 : 50), [&] { return impl_->woken; });
+            impl_->woken = false;
         }
-        if (deadline.passed()) return fail(Code::timeout, "schedule.not-done-in-time");
-        if (progress) {
-            const auto now = stats();
-            progress(now.runs, now.runs + now.in_flight);
-        }
-        std::unique_lock lock(impl_->mutex);
-        impl_->changed.wait_for(lock, milliseconds(round.claimed ? 2 : 50), [&] { return impl_->woken; });
-        impl_->woken = false;
     }
+    return {};
 }
 
 void Engine::start() {
