@@ -82,14 +82,13 @@ class Client {
         return answer;
     }
     Answer ask(std::string_view bytes) { return send(bytes) ? receive() : Answer{}; }
-    bool ended() {  // the server closes, and sends nothing more before
-        return !more() && end_seen_;
-    }
+    // The server closes within that time, and sends nothing more before.
+    bool ended(int milliseconds = 10'000) { return !more(milliseconds) && end_seen_; }
 
   private:
-    bool more() {
+    bool more(int milliseconds = 10'000) {
         pollfd waiting{fd_, POLLIN, 0};
-        if (::poll(&waiting, 1, 10'000) <= 0) return false;
+        if (::poll(&waiting, 1, milliseconds) <= 0) return false;
         char buffer[16384];
         const auto got = ::recv(fd_, buffer, sizeof buffer, 0);
         end_seen_ = got <= 0;
