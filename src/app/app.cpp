@@ -1,8 +1,6 @@
-// All of Tilsyn compiles toml++ alike: its classes differ with this setting, and two of a kind would be mixed up.
-#define TOML_EXCEPTIONS 0
-#include "app/app.hpp"
+#include "base/toml.hpp"  // before <algorithm>: toml++ keeps the warnings of libstdc++ 12 about itself quiet
 
-#include <toml++/toml.h>
+#include "app/app.hpp"
 
 #include <algorithm>
 #include <fstream>
@@ -60,7 +58,7 @@ Result<Settings> read_settings(const std::filesystem::path& data) {
         if (content.error().code == Code::not_found) return settings;
         return std::unexpected(content.error());
     }
-    const auto parsed = toml::parse(*content, path.string());
+    const auto parsed = parse_toml(*content, path.string());
     if (!parsed) {
         const auto begin = parsed.error().source().begin;
         return fail(Code::invalid, "app.bad-settings-file").detail(std::string(parsed.error().description())).at({path.string(), int(begin.line), int(begin.column)});

@@ -1,7 +1,6 @@
-#define TOML_EXCEPTIONS 0
-#include "policy/toml_document.hpp"
+#include "base/toml.hpp"  // before <algorithm>: toml++ keeps the warnings of libstdc++ 12 about itself quiet
 
-#include <toml++/toml.h>
+#include "policy/toml_document.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -10,10 +9,6 @@
 
 namespace tilsyn::policy {
 namespace {
-
-// Dotted keys make one nested table for each dot, and the library frees tables by recursion: a line of dots in a
-// hostile file would run out of stack. Nobody means more than a few.
-constexpr int max_dots = 24;
 
 std::vector<std::size_t> line_starts(std::string_view source) {
     std::vector<std::size_t> starts{0};
@@ -34,36 +29,6 @@ std::size_t offset_of(std::string_view source, const std::vector<std::size_t>& l
     return offset;
 }
 
-// Steps over the string that opens at `i`, if one does; the offset after it.
-std::size_t skip_string(std::string_view s, std::size_t i) {
-    const char quote = s[i];
-    const bool many = s.substr(i).starts_with(quote == '"' ? "\"\"\"" : "'''");
-    for (i += many ? 3 : 1; i < s.size(); ++i) {
-        if (quote == '"' && s[i] == '\\') ++i;
-        else if (!many && s[i] == '\n') return i;
-        else if (s[i] == quote && (!many || s.substr(i).starts_with(quote == '"' ? "\"\"\"" : "'''"))) return i + (many ? 3 : 1);
-    }
-    return s.size();
-}
-
-std::optional<std::size_t> too_many_dots(std::string_view s) {
-    int dots = 0;
-    for (std::size_t i = 0; i < s.size();) {
-        if (s[i] == '"' || s[i] == '\'') {
-            i = skip_string(s, i);
-            continue;
-        }
-        if (s[i] == '#') {
-            while (i < s.size() && s[i] != '\n') ++i;
-            continue;
-        }
-        if (s[i] == '\n' || s[i] == '=' || s[i] == ',' || s[i] == '[' || s[i] == ']') dots = 0;
-        if (s[i] == '.' && ++dots > max_dots) return i;
-        ++i;
-    }
-    return std::nullopt;
-}
-
 // The library's words are right but terse; these are the mistakes people make, and what to do about them.
 std::optional<Message> help_with(std::string_view description) {
     static constexpr std::pair<std::string_view, std::string_view> known[] = {
@@ -76,6 +41,7 @@ std::optional<Message> help_with(std::string_view description) {
         {"could not determine value type", "policy.toml-text-in-quotes"},
         {"parsing table header", "policy.toml-header"},
         {"expected '='", "policy.toml-equals"},
+        {"unexpected text", "policy.toml-header"},
     };
     for (const auto& [words, key] : known)
         if (description.find(words) != description.npos) return msg(key);
@@ -153,13 +119,12 @@ Result<TomlDocument> TomlDocument::parse(std::string source, std::string file) {
         return fail(Code::invalid, "policy.not-utf8", {{"byte", fmt::format("0x{:02X}", std::uint8_t(document.source_[*bad]))}})
             .hint("policy.save-as-utf8")
             .at(document.position(*bad));
-    if (const auto dots = too_many_dots(document.source_))
-        return fail(Code::invalid, "policy.key-too-deep", {{"limit", std::to_string(max_dots)}}).at(document.position(*dots));
-    const auto parsed = toml::parse(std::string_view(document.source_), std::string_view(document.file_));
+    const auto parsed = parse_toml(document.source_, document.file_);
     if (!parsed) {
-        const auto where = document.position(offset_of(document.source_, document.lines_, parsed.error().source().begin));
-        auto error = fail(Code::invalid, "policy.not-toml").detail(std::string(parsed.error().description())).at(where).error;
-        error.hint = help_with(parsed.error().description());
+        const auto description = parsed.error().description();
+        auto error = fail(Code::invalid, "policy.not-toml").detail(std::string(description)).error;
+        error.where = document.position(offset_of(document.source_, document.lines_, parsed.error().source().begin));
+        error.hint = help_with(description);
         return std::unexpected(std::move(error));
     }
     Converter converter(document.source_, document.lines_);

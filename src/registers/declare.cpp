@@ -338,7 +338,7 @@ class Reader : TomlReader {
 
 std::vector<Error> parse_declarations(std::string_view toml_text, std::string_view file, Catalogue& into) {
     std::vector<Error> faults;
-    const auto parsed = toml::parse(toml_text, file);
+    const auto parsed = parse_toml(toml_text, file);
     if (!parsed) {
         const auto& source = parsed.error().source().begin;
         faults.push_back(fail(Code::invalid, "registers.declare.bad-toml")

@@ -1,7 +1,6 @@
 // Values out of TOML tables, with a fault for whatever is not as expected; reading goes on with an empty value.
 #pragma once
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
+#include "base/toml.hpp"
 
 #include <algorithm>
 #include <optional>
