@@ -1,5 +1,6 @@
 // A check kind: what it declares, how it collects facts (I/O) and how it judges them (pure).
-// A new kind is one file kinds/NAME.cpp, one kinds/NAME_test.cpp, one docs/checks/NAME.md and one line in kinds.cpp.
+// A new kind is one file kinds/NAME.cpp, one kinds/NAME_test.cpp, one docs/checks/NAME.md and one line in
+// kinds.cpp.
 #pragma once
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -27,21 +28,23 @@ struct Subject {
 // What was seen, for one subject. Facts are JSON so that they can be recorded, and judged again later.
 struct Facts {
     nlohmann::json seen = nlohmann::json::object();
-    std::optional<Message> not_measured;  // set: nothing could be seen, and why. Judged as unknown without asking the kind.
+    std::optional<Message>
+        not_measured;  // set: nothing could be seen, and why. Judged as unknown without asking the kind.
 };
 
 struct Judgement {
     Outcome outcome = Outcome::unknown;
-    Message why;                                            // one sentence a person understands
-    nlohmann::json details = nlohmann::json::object();      // figures and rows behind it; kept, hashed into the log
+    Message why;  // one sentence a person understands
+    nlohmann::json details =
+        nlohmann::json::object();  // figures and rows behind it; kept, hashed into the log
 };
 
 // What a kind may use. Everything from outside comes through here, so that tests can stand in for it.
 struct Environment {
     const Clock* clock = nullptr;
-    db::Pool* query_pool = nullptr;    // db::Access::query connections
+    db::Pool* query_pool = nullptr;  // db::Access::query connections
     db::Pool* readers = nullptr;
-    std::string root = "/";            // where this machine's files are (tests point it at a made-up tree)
+    std::string root = "/";  // where this machine's files are (tests point it at a made-up tree)
     std::string data_folder;
     std::string hostname;
 };
@@ -66,7 +69,8 @@ std::span<const Kind> kinds();
 const Kind* find_kind(std::string_view name);
 std::span<const policy::KindSpec* const> kind_specs();
 
-// Collects and judges: the one way to run a machine check. Errors become unknown, with their text as the reason.
+// Collects and judges: the one way to run a machine check. Errors become unknown, with their text as the
+// reason.
 std::vector<Judgement> run(const Kind& kind, const CollectRequest& request);
 
 }  // namespace tilsyn::checks

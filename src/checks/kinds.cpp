@@ -1,5 +1,5 @@
-// The one table of check kinds. A line here, kinds/NAME.cpp, kinds/NAME_test.cpp and docs/checks/NAME.md: no more, and a
-// test (table_test.cpp) says which is missing.
+// The one table of check kinds. A line here, kinds/NAME.cpp, kinds/NAME_test.cpp and docs/checks/NAME.md: no
+// more, and a test (table_test.cpp) says which is missing.
 #include <algorithm>
 #include <array>
 
@@ -27,7 +27,8 @@ std::span<const Kind> kinds() {
 }
 
 const Kind* find_kind(std::string_view name) {
-    const auto found = std::ranges::find_if(kinds(), [&](const Kind& kind) { return kind.spec->name == name; });
+    const auto found =
+        std::ranges::find_if(kinds(), [&](const Kind& kind) { return kind.spec->name == name; });
     return found == kinds().end() ? nullptr : &*found;
 }
 

@@ -34,9 +34,12 @@ std::vector<Judgement> run(const Kind& kind, const CollectRequest& request) {
     std::vector<Judgement> judgements;
     judgements.reserve(request.subjects.size());
     for (std::size_t i = 0; i < request.subjects.size(); ++i) {
-        if (!facts) judgements.push_back(unknown(facts.error().message));
-        else if (i >= facts->size()) judgements.push_back(unknown(msg("checks.no-facts", {{"kind", kind.spec->name}})));
-        else judgements.push_back(judge(kind, request, (*facts)[i]));
+        if (!facts)
+            judgements.push_back(unknown(facts.error().message));
+        else if (i >= facts->size())
+            judgements.push_back(unknown(msg("checks.no-facts", {{"kind", kind.spec->name}})));
+        else
+            judgements.push_back(judge(kind, request, (*facts)[i]));
     }
     return judgements;
 }

@@ -8,8 +8,10 @@
 
 namespace tilsyn::checks {
 
-// answer: {"decision": "pass|fail|refuse", "note": "...", "count": 3, "answers": ["..."], "evidence": ["<sha256>"],
-// "signed_by": "...", "second_by": "..."}. Empty: nothing is wanting. A refusal needs only its reason.
+// answer: {"decision": "pass|fail|refuse", "note": "...", "count": 3, "answers": ["..."], "evidence":
+// ["<sha256>"], "signed_by": "...", "second_by": "..."}. No faults: nothing is wanting for the one who signs
+// it. A refusal needs only its reason. Where a second person is demanded, a pass without second_by is judged
+// unknown.
 std::vector<Error> check_answer(const policy::ParamValues& params, const nlohmann::json& answer);
 
 }  // namespace tilsyn::checks

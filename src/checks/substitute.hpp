@@ -7,7 +7,11 @@
 
 namespace tilsyn::checks {
 
-// Error (invalid) names the field that the subject does not have.
+// Error (invalid) names the field that the subject does not have, or has left empty.
 Result<std::string> substitute(std::string_view text, const Subject& subject);
+
+// What is wrong with the braces of a parameter, if anything: one that does not close, or holds no field's
+// name.
+std::optional<Message> fault_in_braces(std::string_view text);
 
 }  // namespace tilsyn::checks

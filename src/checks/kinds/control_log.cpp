@@ -1,5 +1,6 @@
 // control_log: recomputes every hash of Tilsyn's own log. Batch over the company; no parameters.
 #include "checks/kind.hpp"
+#include "checks/recorded.hpp"
 #include "crypto/hash.hpp"
 #include "log/store/verify.hpp"
 
@@ -11,10 +12,13 @@ const policy::KindSpec& spec() {
         policy::KindSpec s;
         s.name = "control_log";
         s.title = {"The control log is whole", "Kontrolloggen er hel"};
-        s.summary = {"Reads every entry of the control log, recomputes its hash and the head of the tree, and compares. A pass means that nothing has been changed, "
-                     "removed or inserted since it was written, as far as this database can tell.",
-                     "Læser hver post i kontrolloggen, beregner dens hash og træets hoved på ny og sammenligner. Består den, er intet ændret, fjernet eller indsat, siden det "
-                     "blev skrevet, så vidt denne database kan vise det."};
+        s.summary = {
+            "Reads every entry of the control log, recomputes its hash and the head of the tree, and "
+            "compares. A pass means that nothing has been changed, "
+            "removed or inserted since it was written, as far as this database can tell.",
+            "Læser hver post i kontrolloggen, beregner dens hash og træets hoved på ny og sammenligner. "
+            "Består den, er intet ændret, fjernet eller indsat, siden det "
+            "blev skrevet, så vidt denne database kan vise det."};
         s.mode = policy::Mode::batch;
         s.default_timeout = std::chrono::minutes(10);
         s.max_concurrent = 1;
@@ -24,34 +28,24 @@ const policy::KindSpec& spec() {
 }
 
 Result<std::vector<Facts>> collect(const CollectRequest& request) {
-    TRY(const auto reader, request.environment->readers->get());
+    TRY(const auto reader, request.environment->readers->get(request.deadline));
     reader->set_deadline(request.deadline);
     const auto verified = log::verify_all(*reader);
     Facts facts;
-    if (verified) {
-        facts.seen = {{"whole", true}, {"size", verified->size}, {"root", crypto::hex(verified->root)}};
-    } else if (verified.error().code == Code::corrupt) {
-        facts.seen = {{"whole", false}, {"key", verified.error().message.key}};
-        for (const auto& [name, value] : verified.error().message.params) facts.seen["params"][name] = value;
-    } else {
+    if (verified)
+        facts.seen = {{"size", verified->size}, {"root", crypto::hex(verified->root)}};
+    else if (verified.error().code == Code::corrupt)
+        facts.seen = {{"fault", to_json(verified.error().message)}};
+    else
         return std::unexpected(verified.error());  // could not be read: unknown, not broken
-    }
     return std::vector<Facts>(request.subjects.size(), facts);
 }
 
 Judgement judge(const policy::Control&, const Facts& facts, Timestamp) {
-    Judgement judgement;
-    judgement.details = facts.seen;
-    if (facts.seen.value("whole", false)) {
-        judgement.outcome = Outcome::pass;
-        judgement.why = msg("checks.log-whole", {{"count", std::to_string(facts.seen["size"].get<std::int64_t>())}});
-        return judgement;
-    }
-    judgement.outcome = Outcome::fail;
-    judgement.why.key = facts.seen.value("key", "log.head-differs");
-    if (facts.seen.contains("params"))
-        for (const auto& [name, value] : facts.seen["params"].items()) judgement.why.params.emplace_back(name, value.get<std::string>());
-    return judgement;
+    const auto& seen = facts.seen;
+    if (seen.contains("fault")) return {Outcome::fail, message_from(seen["fault"]), seen};
+    return {Outcome::pass,
+            msg("checks.log-whole", {{"count", std::to_string(seen.at("size").get<std::int64_t>())}}), seen};
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <charconv>
 
 #include "checks/kind.hpp"
+#include "checks/probe.hpp"
+#include "checks/recorded.hpp"
 #include "checks/substitute.hpp"
 
 namespace tilsyn::checks {
@@ -11,13 +13,28 @@ namespace {
 
 using policy::ParamType;
 
+std::optional<std::uint16_t> port_of(std::string_view text) {
+    int number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || end != text.data() + text.size() || number < 1 || number > 65535)
+        return std::nullopt;
+    return std::uint16_t(number);
+}
+
 std::vector<policy::ParamFault> validate(const policy::ParamValues& params) {
     std::vector<policy::ParamFault> faults;
+    const auto& host = params.get("host").text;
     const auto& port = params.get("port").text;
-    if (port.find('{') != port.npos) return faults;
-    int number = 0;
-    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-    if (error != std::errc{} || end != port.data() + port.size() || number < 1 || number > 65535) faults.push_back({"port", msg("checks.bad-port", {{"port", port}}), 0, 0});
+    if (const auto fault = fault_in_braces(host)) faults.push_back({"host", *fault});
+    if (host.empty() || host.find_first_of(" /:@") != host.npos)
+        if (host.find("::") == host.npos)
+            faults.push_back({"host", msg("checks.bad-host", {{"host", host}})});
+    if (const auto fault = fault_in_braces(port))
+        faults.push_back({"port", *fault});
+    else if (port.find('{') == port.npos && !port_of(port))
+        faults.push_back({"port", msg("checks.bad-port", {{"port", port}})});
+    if (params.has("max_connect") && params.get("expect").text == "closed")
+        faults.push_back({"max_connect", msg("checks.closed-has-no-time")});
     return faults;
 }
 
@@ -26,15 +43,35 @@ const policy::KindSpec& spec() {
         policy::KindSpec s;
         s.name = "tcp";
         s.title = {"A port is open or closed", "En port er åben eller lukket"};
-        s.summary = {"Connects to a port and says whether something listens there. With expect = \"closed\" a refusal and no answer at all both pass, for either way nothing can be reached from here.",
-                     "Opretter forbindelse til en port og siger, om nogen lytter. Med expect = \"closed\" består både en afvisning og intet svar, for i begge tilfælde kan intet nås herfra."};
+        s.summary = {
+            "Connects to a port and says whether something listens there. With expect = \"closed\" a refusal "
+            "and no answer at all both pass, for either way nothing can be reached from here.",
+            "Opretter forbindelse til en port og siger, om nogen lytter. Med expect = \"closed\" består både "
+            "en afvisning og intet svar, for i begge tilfælde kan intet nås herfra."};
         s.default_timeout = std::chrono::seconds(10);
         s.max_concurrent = 32;
         s.params = {
-            {.name = "host", .type = ParamType::text, .default_value = "\"{host}\"", .help = {"Name or address; {field} is the subject's.", "Navn eller adresse; {felt} er emnets."}, .example = "\"{host}\""},
-            {.name = "port", .type = ParamType::text, .required = true, .help = {"The port, or the field that holds it.", "Porten eller feltet, der rummer den."}, .example = "\"443\""},
-            {.name = "expect", .type = ParamType::choice, .default_value = "\"open\"", .help = {"What is right.", "Hvad der er rigtigt."}, .choices = {"open", "closed"}},
-            {.name = "max_connect", .type = ParamType::duration, .help = {"An open port that takes longer than this to connect to is a fail.", "En åben port, der er længere end dette om at svare, er en fejl."}, .min = 0.001, .max = 60},
+            {.name = "host",
+             .type = ParamType::text,
+             .default_value = "\"{host}\"",
+             .help = {"Name or address; {field} is the subject's.", "Navn eller adresse; {felt} er emnets."},
+             .example = "\"{host}\""},
+            {.name = "port",
+             .type = ParamType::text,
+             .required = true,
+             .help = {"The port, or the field that holds it.", "Porten eller feltet, der rummer den."},
+             .example = "\"443\""},
+            {.name = "expect",
+             .type = ParamType::choice,
+             .default_value = "\"open\"",
+             .help = {"What is right.", "Hvad der er rigtigt."},
+             .choices = {"open", "closed"}},
+            {.name = "max_connect",
+             .type = ParamType::duration,
+             .help = {"An open port that takes longer than this to connect to is a fail.",
+                      "En åben port, der er længere end dette om at svare, er en fejl."},
+             .min = 0.001,
+             .max = 60},
         };
         s.validate = validate;
         return s;
@@ -42,57 +79,78 @@ const policy::KindSpec& spec() {
     return made;
 }
 
+Facts probe(const CollectRequest& request, const Subject& subject) {
+    const auto& params = request.control->params;
+    const auto host = substitute(params.get("host").text, subject);
+    if (!host) return {{}, host.error().message};
+    const auto port = substitute(params.get("port").text, subject);
+    if (!port) return {{}, port.error().message};
+    const auto number = port_of(*port);
+    if (!number) return {{}, msg("checks.bad-port", {{"port", *port}})};
+    const auto probed = net::tcp_probe(*host, *number, probe_deadline(request.deadline));
+    Facts facts;
+    facts.seen = {{"host", *host}, {"port", *number}};
+    if (!probed) {
+        if (our_own(probed.error(), *request.environment)) return {{}, probed.error().message};
+        facts.seen["error"] = to_json(probed.error().message);
+        return facts;
+    }
+    facts.seen["state"] = to_string(probed->state);
+    facts.seen["address"] = probed->address;
+    facts.seen["lookup_us"] = probed->lookup.count();
+    facts.seen["connect_us"] = probed->connect.count();
+    for (const auto& attempt : probed->attempts)
+        facts.seen["attempts"].push_back({{"address", attempt.address},
+                                          {"state", to_string(attempt.state)},
+                                          {"took_us", attempt.took.count()}});
+    if (probed->state == net::TcpState::unreachable)
+        facts.seen["network"] = has_network(request.environment->root);
+    return facts;
+}
+
 Result<std::vector<Facts>> collect(const CollectRequest& request) {
     std::vector<Facts> all;
-    for (const auto& subject : request.subjects) {
-        Facts facts;
-        const auto host = substitute(request.control->params.get("host").text, subject);
-        const auto port = substitute(request.control->params.get("port").text, subject);
-        if (!host || !port) {
-            facts.not_measured = (host ? port : host).error().message;
-            all.push_back(std::move(facts));
-            continue;
-        }
-        std::uint16_t number = 0;
-        std::from_chars(port->data(), port->data() + port->size(), number);
-        const auto probed = number == 0 ? Result<net::TcpResult>(fail(Code::invalid, "checks.bad-port", {{"port", *port}})) : net::tcp_probe(*host, number, request.deadline);
-        if (!probed) {
-            facts.not_measured = probed.error().message;
-        } else {
-            facts.seen = {{"host", *host}, {"port", number}, {"state", std::string(to_string(probed->state))}, {"address", probed->address}, {"connect_us", probed->connect.count()}};
-        }
-        all.push_back(std::move(facts));
-    }
+    for (const auto& subject : request.subjects) all.push_back(probe(request, subject));
     return all;
 }
 
+Judgement judged(Outcome outcome, Message why, const nlohmann::json& seen) {
+    return {outcome, std::move(why), seen};
+}
+
+// Nothing was found there: no such name, or a state that is not open.
+Judgement judge_absent(bool wanted_open, const std::string& target, const nlohmann::json& seen) {
+    const auto state = seen.value("state", "");
+    const bool heard_no = state == "refused" || state == "filtered";
+    if (!wanted_open && heard_no)
+        return judged(Outcome::pass, msg("checks.tcp-closed", {{"target", target}}), seen);
+    // No such name, or no way there: that says nothing about what others can reach, nor about a machine that
+    // we, without a network, could not have reached in any case.
+    const auto outcome = wanted_open && seen.value("network", true) ? Outcome::fail : Outcome::unknown;
+    if (seen.contains("error")) return judged(outcome, message_from(seen["error"]), seen);
+    if (state == "unreachable")
+        return judged(outcome, msg("checks.tcp-unreachable", {{"target", target}}), seen);
+    return judged(outcome,
+                  state == "refused" ? msg("checks.tcp-refused", {{"target", target}})
+                                     : msg("checks.tcp-silent", {{"target", target}}),
+                  seen);
+}
+
 Judgement judge(const policy::Control& control, const Facts& facts, Timestamp) {
-    Judgement judgement;
-    judgement.details = facts.seen;
-    const auto target = facts.seen.value("host", "") + ":" + std::to_string(facts.seen.value("port", 0));
-    const auto state = facts.seen.value("state", "");
-    const bool open = state == "open";
+    const auto& seen = facts.seen;
+    const auto host = seen.value("host", "");
+    const auto target =
+        (host.find(':') == host.npos ? host : "[" + host + "]") + ":" + std::to_string(seen.value("port", 0));
     const bool wanted_open = control.params.get("expect").text != "closed";
-    const auto took = Duration(facts.seen.value("connect_us", std::int64_t{0}));
-    if (wanted_open && !open) {
-        judgement.outcome = Outcome::fail;
-        judgement.why = state == "refused" ? msg("checks.tcp-refused", {{"target", target}}) : state == "unreachable" ? msg("checks.tcp-unreachable", {{"target", target}})
-                                                                                                                      : msg("checks.tcp-silent", {{"target", target}});
-    } else if (!wanted_open && open) {
-        judgement.outcome = Outcome::fail;
-        judgement.why = msg("checks.tcp-open", {{"target", target}});
-    } else if (open && control.params.has("max_connect") && took > control.params.get("max_connect").duration) {
-        judgement.outcome = Outcome::fail;
-        judgement.why = msg("checks.tcp-slow", {{"target", target}, {"took", std::to_string(took.count() / 1000)}});
-    } else if (!wanted_open && state == "unreachable") {
-        // No way there from here says nothing about what others can reach.
-        judgement.outcome = Outcome::unknown;
-        judgement.why = msg("checks.tcp-unreachable", {{"target", target}});
-    } else {
-        judgement.outcome = Outcome::pass;
-        judgement.why = open ? msg("checks.tcp-answers", {{"target", target}, {"took", std::to_string(took.count() / 1000)}}) : msg("checks.tcp-closed", {{"target", target}});
-    }
-    return judgement;
+    if (seen.value("state", "") != "open") return judge_absent(wanted_open, target, seen);
+    if (!wanted_open) return judged(Outcome::fail, msg("checks.tcp-open", {{"target", target}}), seen);
+    const auto took = Duration(seen.value("connect_us", std::int64_t{0}));
+    const auto milliseconds = std::to_string(took.count() / 1000);
+    if (control.params.has("max_connect") && took > control.params.get("max_connect").duration)
+        return judged(Outcome::fail, msg("checks.tcp-slow", {{"target", target}, {"took", milliseconds}}),
+                      seen);
+    return judged(Outcome::pass, msg("checks.tcp-answers", {{"target", target}, {"took", milliseconds}}),
+                  seen);
 }
 
 }  // namespace

@@ -5,16 +5,23 @@
 namespace tilsyn::checks {
 namespace {
 
-bool starts_word(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_' || static_cast<unsigned char>(c) >= 0x80; }
-bool in_word(char c) { return starts_word(c) || std::isdigit(static_cast<unsigned char>(c)) != 0; }
+bool starts_word(char c) {
+    return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_' ||
+           static_cast<unsigned char>(c) >= 0x80;
+}
+bool in_word(char c) {
+    return starts_word(c) || std::isdigit(static_cast<unsigned char>(c)) != 0;
+}
 
 // The end of a text in quotes, where a doubled quote stands for one; npos when it does not end.
 std::size_t end_of_quoted(std::string_view sql, std::size_t start) {
     const char quote = sql[start];
     for (std::size_t i = start + 1; i < sql.size(); ++i) {
         if (sql[i] != quote) continue;
-        if (i + 1 < sql.size() && sql[i + 1] == quote) ++i;
-        else return i + 1;
+        if (i + 1 < sql.size() && sql[i + 1] == quote)
+            ++i;
+        else
+            return i + 1;
     }
     return sql.npos;
 }
@@ -52,7 +59,9 @@ std::vector<Token> tokenize_sql(std::string_view sql) {
             while (end < sql.size() && in_word(sql[end])) ++end;
         } else if (std::isdigit(static_cast<unsigned char>(c)) != 0) {
             kind = Kind::number;
-            while (end < sql.size() && (std::isdigit(static_cast<unsigned char>(sql[end])) != 0 || sql[end] == '.')) ++end;
+            while (end < sql.size() &&
+                   (std::isdigit(static_cast<unsigned char>(sql[end])) != 0 || sql[end] == '.'))
+                ++end;
         }
         tokens.push_back({kind, sql.substr(i, end - i), i});
         i = end;

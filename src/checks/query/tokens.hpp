@@ -11,7 +11,8 @@ struct Token {
     std::string_view text;  // as written; a placeholder with its braces
     std::size_t offset = 0;
 };
-// Every byte but white space is in some token. A text, name, comment or placeholder that does not end is `broken`.
+// Every byte but white space is in some token. A text, name, comment or placeholder that does not end is
+// `broken`.
 std::vector<Token> tokenize_sql(std::string_view sql);
 
 }  // namespace tilsyn::checks
