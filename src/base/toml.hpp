@@ -5,9 +5,13 @@
 #include <stdexcept>
 #include <string_view>
 
+namespace tilsyn {
+[[noreturn]] inline void toml_assertion_failed() { throw std::logic_error("unexpected text"); }
+}  // namespace tilsyn
+
 #define TOML_EXCEPTIONS 0
 // The library asserts on some malformed input ("[=" is one), which must not end the program. parse_toml() catches.
-#define TOML_ASSERT(expression) ((expression) ? void() : throw std::logic_error("unexpected text"))
+#define TOML_ASSERT(expression) ((expression) ? void() : ::tilsyn::toml_assertion_failed())
 // Its tests for white space and the like run into "unreachable" for some letters, such as the emoji selector U+FE0F;
 // the answer they mean there is no.
 #include <toml++/impl/preprocessor.h>

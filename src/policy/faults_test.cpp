@@ -58,8 +58,8 @@ TEST_P(FaultyPolicy, SaysAsMuchInDanish) {
 
 TEST(FaultyPolicies, AreFortyAtLeast) { EXPECT_GE(cases().size(), 40U); }
 
-INSTANTIATE_TEST_SUITE_P(Cases, FaultyPolicy, testing::ValuesIn(cases()), [](const auto& info) {
-    auto name = info.param;
+INSTANTIATE_TEST_SUITE_P(Cases, FaultyPolicy, testing::ValuesIn(cases()), [](const auto& one) {
+    auto name = one.param;
     std::ranges::replace(name, '-', '_');
     return name;
 });

@@ -132,7 +132,7 @@ TEST(StarterPolicy, EveryControlSaysHowItIsDone) {
     for (const auto& control : loaded.policy.controls) {
         EXPECT_TRUE(std::ranges::count(files, control.procedure, &Files::value_type::first) == 1) << control.id;
         EXPECT_FALSE(control.title.da.empty() || control.title.en.empty()) << control.id;
-        if (control.kind == "sign_off") EXPECT_FALSE(control.params.get("steps").texts.empty()) << control.id;
+        if (control.kind == "sign_off") { EXPECT_FALSE(control.params.get("steps").texts.empty()) << control.id; }
     }
 }
 
