@@ -172,7 +172,7 @@ Result<bool> App::reload_policy() {
             if (newest == policy_version_) return false;
         }
         TRY(const auto files, policy::version_files(*reader, newest));
-        auto loaded = policy::load(files, "policy.toml", checks::kind_specs());
+        auto loaded = policy::load(files, files.front().first, checks::kind_specs());
         if (!loaded.faults.empty()) return std::unexpected(std::move(loaded.faults.front()));  // applied by a newer Tilsyn
         TRY_VOID(use_policy(std::move(loaded)));
     }
