@@ -93,7 +93,8 @@ class Catalogue : public testing::Test {
             for (const auto& literal : literals(file.text)) {
                 if (!std::regex_match(literal.text, key) || std::regex_match(literal.text, file_name)) continue;
                 const bool call = call_before(file.text, literal.begin);
-                if (!call && !texts_.contains(literal.text)) continue;  // the name of an event, say
+                // Elsewhere it may be the name of an event; but the table of commands is made of keys.
+                if (!call && !texts_.contains(literal.text) && !literal.text.starts_with("cli.")) continue;
                 uses_.push_back({literal.text, file.path + ":" + std::to_string(literal.line), call ? parameters_after(file.text, literal.end) : std::nullopt});
             }
         }
@@ -147,6 +148,7 @@ TEST_F(Catalogue, EveryPlaceholderIsGiven) {
         const auto& english = texts_.at(use.key).value["en"];
         auto wanted = placeholders(english);
         if (plural(english)) wanted.insert("count");
+        for (const auto& name : {"now", "today"}) wanted.erase(name);  // written out: what a query may hold
         for (const auto& name : wanted)
             if (!use.given->contains(name)) faults.push_back(use.where + ": " + use.key + " is not given {" + name + "}");
         for (const auto& name : *use.given)
