@@ -128,6 +128,7 @@ struct Engine::Impl {
             std::size_t bucket = 0;
             while (bucket + 1 < stats.lag.size() && (std::int64_t{1} << bucket) <= lag) ++bucket;
             ++stats.lag[bucket];
+            stats.lag_ms += std::max<std::int64_t>(0, lag);
         }
         woken = true;
         changed.notify_all();

@@ -26,6 +26,7 @@ struct EngineStats {
     std::int64_t runs = 0, attempts = 0, missed = 0, cut_off = 0, interrupted = 0, record_failures = 0, clock_steps = 0;
     std::int64_t in_flight = 0;
     std::array<std::int64_t, 24> lag{};
+    std::int64_t lag_ms = 0;  // of all runs together
 };
 
 class Engine {

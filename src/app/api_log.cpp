@@ -1,0 +1,47 @@
+// The control log, exactly as it was written.
+#include "app/api_support.hpp"
+#include "crypto/hash.hpp"
+#include "log/merkle.hpp"
+
+namespace tilsyn::app::api {
+namespace {
+
+using http::Auth;
+using http::Method;
+using http::Rate;
+
+Result<http::Response> head(App& app, const http::Request& request) {
+    TRY_VOID(Query::of(request));
+    TRY(const auto reader, Reader::get(app));
+    // From the database: another node may have written what this one has not seen.
+    TRY(const auto row, reader->one("SELECT size, frontier FROM log_head WHERE id = 1"));
+    if (!row) return fail(Code::corrupt, "log.no-head");
+    TRY(const auto frontier, log::Frontier::from_bytes(row->integer(0), row->blob(1)));
+    return answer({{"size", row->integer(0)}, {"root", crypto::base64(frontier.root())}});
+}
+
+Result<http::Response> entries(App& app, const http::Request& request) {
+    TRY(const auto query, Query::of(request, {"from", "limit"}));
+    TRY(const auto from, query.integer("from", 0, 0, std::numeric_limits<std::int64_t>::max()));
+    TRY(const auto limit, query.limit());
+    TRY(const auto reader, Reader::get(app));
+    json list = json::array();
+    bool more = false;
+    TRY_VOID(reader->each("SELECT idx, leaf, body FROM log_entry WHERE idx >= ? ORDER BY idx LIMIT ?", std::array<db::Value, 2>{from, limit + 1},
+                          [&](const db::Row& row) -> Result<bool> {
+                              more = std::int64_t(list.size()) == limit;
+                              if (!more) list.push_back({{"index", row.integer(0)}, {"leaf", crypto::base64(row.blob(1))}, {"body", row.text(2)}});
+                              return true;
+                          }));
+    json next = more ? json(list.back()["index"].get<std::int64_t>() + 1) : json(nullptr);
+    return answer({{"entries", std::move(list)}, {"next", std::move(next)}});
+}
+
+}  // namespace
+
+void add_log_routes(Routes& routes, App& app, const ServiceHooks&) {
+    routes.push_back(route(Method::get, "/api/v1/log/head", {Auth::read, 0, Rate::light}, [&app](const auto& r) { return head(app, r); }));
+    routes.push_back(route(Method::get, "/api/v1/log/entries", {Auth::read, 0, Rate::light}, [&app](const auto& r) { return entries(app, r); }));
+}
+
+}  // namespace tilsyn::app::api
