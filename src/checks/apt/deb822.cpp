@@ -112,11 +112,15 @@ ReleaseHead parse_release(std::string_view content) {
     static constexpr std::array<std::string_view, 6> names{"origin", "label", "suite", "codename", "date", "valid-until"};
     std::array<std::string_view, 6> values;
     Stanza(content.substr(0, content.find("\n\n"))).fields(names, values);
-    ReleaseHead head{std::string(values[0]), std::string(values[1]), std::string(values[2]), std::string(values[3]), {}, {}, false};
+    ReleaseHead head;
+    head.origin = values[0];
+    head.label = values[1];
+    head.suite = values[2];
+    head.codename = values[3];
     head.date = parse_release_date(values[4]);
     head.valid_until = parse_release_date(values[5]);
-    head.malformed = (values[0].empty() && values[1].empty() && values[2].empty() && values[3].empty()) || (!values[4].empty() && !head.date) ||
-                     (!values[5].empty() && !head.valid_until);
+    head.nameless = std::ranges::all_of(values, [](std::string_view value) { return value.empty(); });
+    head.bad_date = (!values[4].empty() && !head.date) || (!values[5].empty() && !head.valid_until);
     return head;
 }
 

@@ -70,10 +70,11 @@ Lists find_lists(const fs::path& root, std::span<const std::string> also_securit
             continue;
         }
         source.head = parse_release(*content);
-        if (source.head.malformed) result.unreadable.push_back(name);
         const auto& head = source.head;
         source.built_in = head.label == "Debian-Security" || head.suite.ends_with("-security") || head.codename.ends_with("-security");
         source.security = source.built_in || named(also_security, head.origin) || named(also_security, head.label);
+        // A small archive of somebody's own may have no name and no date: that is its affair unless fixes come from it.
+        if (head.nameless || (source.security && head.bad_date)) result.unreadable.push_back(name);
         take_newest(result.fetched, modified(folder / name), now);
         result.sources.push_back(std::move(source));
     }

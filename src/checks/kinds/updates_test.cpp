@@ -364,6 +364,14 @@ TEST_F(Updates, AMalformedReleaseIsUnknown) {
     EXPECT_JUDGED(look(), Outcome::fail, "checks.updates-no-security-source");
 }
 
+TEST_F(Updates, AnArchiveOfSomebodysOwnMayBeBareOfNames) {
+    put("var/lib/apt/lists/own_._Release", "Date: Wed, 10 Jun 2026 06:00:00 UTC\nSHA256:\n 00 1 Packages\n");
+    release("other", "Other", "x", "y", "Valid-Until: whenever\n");
+    EXPECT_JUDGED(look(), Outcome::pass, "checks.updates-none");
+    put("var/lib/apt/lists/own_._Release", "<html>no such archive</html>");
+    EXPECT_JUDGED(look(), Outcome::unknown, "checks.updates-unreadable");
+}
+
 TEST_F(Updates, TextThatIsNotUtf8CanBeRecorded) {
     release("bookworm-security", "Debian-Security", "oldstable-security", "bookworm-security", "Origin: \xe6\xf8\xe5\n");
     put("etc/os-release", "PRETTY_NAME=\"Debian \xe6\"\nVERSION_CODENAME=bookworm\nID=debian\n");
