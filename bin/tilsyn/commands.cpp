@@ -10,7 +10,6 @@
 
 #include "app/cli/document.hpp"
 #include "base/file.hpp"
-#include "cli11.hpp"
 
 namespace tilsyn::commands {
 namespace {
@@ -29,7 +28,7 @@ int complain(const cli::Terminal& terminal, const Error& error, Lang lang) {
 }
 
 int carry_out(const std::vector<std::string>& arguments, const cli::Terminal& terminal) {
-    const auto parsed = parse(table(), arguments);
+    const auto parsed = cli::parse(table(), arguments);
     if (!parsed) return complain(terminal, parsed.error(), lang_from_environment());
     if (parsed->values.contains("version") && parsed->path.empty()) {
         *terminal.out << "tilsyn " << app::version << std::endl;

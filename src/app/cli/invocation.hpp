@@ -21,6 +21,10 @@ struct Parsed {
     std::vector<std::string> extras;                                      // what has no place in the table, as written
 };
 
+// Splits by the table and judges nothing but an option's value: what has no place comes back in `extras`. Options may stand
+// anywhere behind their command, the common ones anywhere at all; "--" ends them. `arguments` without the program's name.
+Result<Parsed> parse(const Table& table, const std::vector<std::string>& arguments);
+
 class Invocation {
   public:
     bool has(std::string_view name) const { return values_.contains(name); }
