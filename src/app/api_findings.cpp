@@ -1,4 +1,6 @@
 // Findings and exceptions.
+#include <nlohmann/json.hpp>
+
 #include "app/api_support.hpp"
 #include "findings/findings.hpp"
 

@@ -9,11 +9,11 @@
 
 #include "app/api.hpp"
 #include "app/api_auth.hpp"
-#include "app/api_contract.hpp"
 #include "app/keys.hpp"
 #include "base/embedded.hpp"
 #include "base/file.hpp"
 #include "http/server.hpp"
+#include "support/contract.hpp"
 #include "support/temporary.hpp"
 
 namespace tilsyn::embedded {

@@ -1,4 +1,6 @@
 // Keys: who may call.
+#include <nlohmann/json.hpp>
+
 #include "app/api_support.hpp"
 #include "app/keys.hpp"
 

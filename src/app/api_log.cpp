@@ -1,4 +1,6 @@
 // The control log, exactly as it was written.
+#include <nlohmann/json.hpp>
+
 #include "app/api_support.hpp"
 #include "crypto/hash.hpp"
 #include "log/merkle.hpp"

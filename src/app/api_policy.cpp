@@ -1,5 +1,6 @@
 // The policy in force, its versions, its coverage; putting a new one in force.
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "app/api_support.hpp"
 #include "policy/coverage.hpp"

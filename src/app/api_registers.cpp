@@ -1,6 +1,7 @@
 // Registers: declarations, rows, history, import and export.
 #include <algorithm>
 #include <charconv>
+#include <nlohmann/json.hpp>
 
 #include "app/api_support.hpp"
 #include "base/text.hpp"

@@ -1,4 +1,6 @@
 // The service itself: alive, ready, figures, contract.
+#include <nlohmann/json.hpp>
+
 #include "app/api_support.hpp"
 #include "base/embedded.hpp"
 

@@ -1,4 +1,6 @@
 // What people are asked, their signatures, and the files they attach.
+#include <nlohmann/json.hpp>
+
 #include "app/api_support.hpp"
 #include "schedule/sign_off.hpp"
 

@@ -1,4 +1,6 @@
 // Controls, their subjects, verdicts and runs.
+#include <nlohmann/json.hpp>
+
 #include "app/api_support.hpp"
 #include "app/status.hpp"
 

@@ -4,7 +4,7 @@
 // was read and breaks a rule (422).
 #pragma once
 #include <initializer_list>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 #include <string_view>

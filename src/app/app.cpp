@@ -162,6 +162,7 @@ Result<void> App::make_views() {
 }
 
 Result<bool> App::reload_policy() {
+    const std::scoped_lock changing(changing_);
     std::int64_t newest = 0;
     {
         TRY(const auto reader, readers_->get());
@@ -187,6 +188,7 @@ Result<PolicyApplied> App::apply_policy(const std::filesystem::path& file, std::
         faults = std::move(loaded.faults);
         return fail(Code::invalid, "app.policy-faults", {{"file", file.string()}, {"count", std::to_string(faults.size())}});
     }
+    const std::scoped_lock changing(changing_);
     PolicyApplied result;
     TRY(const auto applied, policy::apply(*committer_, loaded, actor));
     result.version = applied.version;

@@ -77,6 +77,7 @@ class App {
     db::Location location_;
     std::unique_ptr<db::Pool> readers_, query_pool_;
     std::unique_ptr<log::Committer> committer_;
+    std::mutex changing_;       // one policy is put in force at a time: a request may ask while the service reloads
     mutable std::mutex mutex_;  // guards plan_, policy_version_ and registers_
     std::shared_ptr<const schedule::Plan> plan_;
     std::int64_t policy_version_ = 0;

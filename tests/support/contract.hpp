@@ -12,7 +12,7 @@
 
 #include "base/text.hpp"
 
-namespace tilsyn::app::contract {
+namespace tilsyn::contract {
 
 using nlohmann::json;
 
@@ -170,4 +170,4 @@ class Schemas {
     json document_;
 };
 
-}  // namespace tilsyn::app::contract
+}  // namespace tilsyn::contract
