@@ -204,10 +204,10 @@ Result<void> serve(App& app, const ServeOptions& options, StopSignal& stop) {
     }
     engine.start();
     log_event(Level::info, "service.start", {{"version", std::string(version)}, {"address", options.address}, {"port", std::to_string(port)}, {"node", engine.node()}});
+    Chores chores(app, engine.node(), shared);  // its hours count from before anybody is told that we are ready
     notifier.send("READY=1");
     if (options.listening) options.listening(port);
 
-    Chores chores(app, engine.node(), shared);
     while (!stop.wait(tick) && !shared->hung) {
         chores.run();
         notifier.watch(Steady::now());
