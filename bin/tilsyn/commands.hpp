@@ -11,10 +11,12 @@ namespace tilsyn::commands {
 
 const cli::Table& table();
 
-cli::Table data_commands();      // init, check, status, serve
+cli::Table data_commands();      // init, check, status
+cli::Table serve_commands();     // serve
 cli::Table policy_commands();    // policy ...
 cli::Table register_commands();  // register ...
-cli::Table follow_commands();    // sign-off, finding, exception
+cli::Table sign_off_commands();  // sign-off ...
+cli::Table follow_commands();    // finding, exception
 cli::Table keeping_commands();   // log, key
 cli::Table meta_commands();      // completion, man
 
