@@ -19,11 +19,20 @@ using Views = std::map<std::string, View>;            // by the further origins 
 constexpr std::uint64_t largest_file = 16u << 20;
 constexpr std::size_t most_views = 32;  // far more than there are controls; what is beyond was left by old policies
 
+struct Kept {
+    Timestamp began{};
+    Views views;
+    bool operator==(const Kept&) const = default;
+};
+
 // Nothing: not understood.
-std::optional<Views> parse(const std::string& content) {
+std::optional<Kept> parse(const std::string& content) {
     const auto document = json::parse(content, nullptr, false);
     if (!document.is_object() || document.value("format", json()) != json(1) || !document.contains("views") || !document["views"].is_object()) return std::nullopt;
-    Views views;
+    const auto began = document.contains("began") && document["began"].is_string() ? parse_utc(document["began"].get_ref<const std::string&>()) : Result<Timestamp>(fail(Code::corrupt, "base.bad-time", {{"text", ""}}));
+    if (!began) return std::nullopt;
+    Kept kept{*began, {}};
+    auto& views = kept.views;
     for (const auto& [view, packages] : document["views"].items()) {
         if (!packages.is_object()) return std::nullopt;
         auto& into = views[view];
@@ -36,12 +45,12 @@ std::optional<Views> parse(const std::string& content) {
             }
         }
     }
-    return views;
+    return kept;
 }
 
-std::string print(const Views& views) {
-    json document{{"format", 1}, {"views", json::object()}};
-    for (const auto& [view, packages] : views) {
+std::string print(const Kept& kept) {
+    json document{{"format", 1}, {"began", format_utc(kept.began)}, {"views", json::object()}};
+    for (const auto& [view, packages] : kept.views) {
         auto& into = document["views"][view] = json::object();
         for (const auto& [package, versions] : packages)
             for (const auto& [version, time] : versions) into[package][version] = format_utc(time);
@@ -74,16 +83,18 @@ FirstSeen remember(const std::filesystem::path& file, const std::string& view, s
     static std::mutex one_at_a_time;  // two controls may look at this machine at once
     const std::lock_guard lock(one_at_a_time);
     FirstSeen result;
-    Views views;
+    Kept kept{now, {}};
     const auto content = read_file(file, largest_file);
     if (!content && content.error().code == Code::not_found) {
         result.memory = Memory::started;
     } else if (auto parsed = content ? parse(*content) : std::nullopt) {
-        views = std::move(*parsed);
+        kept = std::move(*parsed);
     } else {
         result.memory = Memory::started_anew;
     }
-    const auto before = views;
+    const auto before = kept;
+    auto& views = kept.views;
+    result.began = kept.began;
     while (views.size() >= most_views && !views.contains(view)) views.erase(views.begin());
 
     View now_pending;
@@ -100,8 +111,8 @@ FirstSeen remember(const std::filesystem::path& file, const std::string& view, s
     }
     if (complete) views[view] = std::move(now_pending);
     else for (auto& [key, times] : now_pending) views[view][key] = std::move(times);
-    if (result.memory == Memory::kept && views == before) return result;
-    if (!write_file(file, print(views), 0600)) result.memory = Memory::not_writable;
+    if (result.memory == Memory::kept && kept == before) return result;
+    if (!write_file(file, print(kept), 0600)) result.memory = Memory::not_writable;
     return result;
 }
 

@@ -23,6 +23,7 @@ std::string_view to_string(Memory memory);
 
 struct FirstSeen {
     std::vector<Timestamp> since;  // one for each pending, in order
+    Timestamp began{};             // of the memory: what was pending then may have been so for long
     Memory memory = Memory::kept;
 };
 

@@ -116,6 +116,7 @@ json describe(const apt::Machine& machine, const apt::FirstSeen& first_seen) {
                                    {"source", clean(fix.source)}, {"held", fix.held}, {"since", format_utc_seconds(first_seen.since[i])}});
     }
     seen["memory"] = apt::to_string(first_seen.memory);
+    seen["memory_began"] = format_utc_seconds(first_seen.began);
     seen["kernel_running"] = clean(machine.kernel_running);
     seen["kernel_waiting"] = machine.kernel_waiting;
     seen["restart_required"] = machine.restart_required;
@@ -262,6 +263,11 @@ Judgement judge(const policy::Control& control, const Facts& facts, Timestamp no
         const auto& unreadable = list_of(seen, "unreadable");
         if (!unreadable.empty()) return conclude(Outcome::unknown, msg("checks.updates-unreadable", {{"count", std::to_string(unreadable.size())}, {"file", unreadable.front().get<std::string>()}}));
         if (!seen.value("covering_list", false)) return conclude(Outcome::unknown, msg("checks.updates-no-packages-list"));
+        // What was waiting already at the very first look may have been so for a year: that is not a pass.
+        const auto began = seen.value("memory_began", "");
+        const auto from_the_start = std::size_t(std::ranges::count_if(rows, [&](const json& row) { return row.value("since", "") <= began; }));
+        if (from_the_start > 0 && seen.value("memory", "") != "not_writable")
+            return conclude(Outcome::unknown, msg("checks.updates-age-unknown", {{"count", std::to_string(from_the_start)}, {"since", began.substr(0, began.find('T'))}, {"limit", span(limit)}}));
         if (waiting == Waiting::within && seen.value("memory", "") == "not_writable") return conclude(Outcome::unknown, msg("checks.updates-no-memory", {{"count", std::to_string(rows.size())}}));
     }
     Message why{std::string(reason(waiting, held > 0, lts, restart)), {}};
