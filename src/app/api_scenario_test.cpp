@@ -61,6 +61,9 @@ TEST_F(Scenario, RowsAreAddedChangedAndRemoved) {
     EXPECT_EQ(send(Method::patch, row, "[]").status, 400);
     EXPECT_EQ(send(Method::patch, row, "").status, 400);
     EXPECT_EQ(send(Method::patch, row, std::string(1000, '[')).status, 400);
+    EXPECT_EQ(send(Method::patch, row, R"({"fields":{"name":"a\u0000b"}})").status, 400);
+    EXPECT_EQ(send(Method::patch, row, R"({"fields":{"na\u0000me":"a"}})").status, 400);
+    EXPECT_EQ(send(Method::patch, row, "{\"fields\":{\"name\":\"a\xff\"}}").status, 400);
     EXPECT_EQ(ask({.method = Method::patch, .path = row, .key = write_, .body = R"({"fields":{}})", .type = "text/csv"}).status, 415);
     EXPECT_EQ(send(Method::patch, suppliers_ + "/rows/nobody", R"({"fields":{"country":"SE"}})").status, 404);
     EXPECT_EQ(send(Method::put, suppliers_ + "/rows/Bad Id", supplier()).status, 422);

@@ -91,6 +91,7 @@ Result<json> parse(const std::string& text) {
     if (too_deep(text)) return fail(Code::invalid, "api.not-json");
     std::vector<std::vector<std::string>> names;
     std::string repeated;
+    bool nul = false;  // no database keeps it in a text
     const auto watch = [&](int, json::parse_event_t event, json& value) {
         if (event == json::parse_event_t::object_start) names.emplace_back();
         if (event == json::parse_event_t::object_end && !names.empty()) names.pop_back();
@@ -99,10 +100,13 @@ Result<json> parse(const std::string& text) {
             if (std::ranges::find(names.back(), name) != names.back().end()) repeated = name;
             names.back().push_back(std::move(name));
         }
+        const bool text_event = event == json::parse_event_t::key || event == json::parse_event_t::value;
+        if (text_event && value.is_string() && value.get_ref<const std::string&>().find('\0') != std::string::npos) nul = true;
         return true;
     };
     auto value = json::parse(text, watch, false);
     if (value.is_discarded()) return fail(Code::invalid, "api.not-json");
+    if (nul) return fail(Code::invalid, "api.nul");
     if (!repeated.empty()) return fail(Code::invalid, "api.repeated-member", {{"name", repeated}});
     return value;
 }
