@@ -207,6 +207,7 @@ struct Committer::Impl {
         TRY_VOID(connection->execute_each("INSERT INTO log_entry(idx, leaf, body) VALUES(?, ?, ?)", rows));
         TRY_VOID(connection->execute_each("INSERT INTO log_private(idx, field, salt, value) VALUES(?, ?, ?, ?)", private_rows));
         std::vector<std::vector<db::Value>> control_rows;
+        control_rows.reserve(sequences.size());
         for (const auto& [control, sequence] : sequences) control_rows.push_back({control, sequence.cseq, sequence.last});
         TRY_VOID(connection->execute_each("INSERT INTO log_control(control, cseq, last_idx) VALUES(?, ?, ?) "
                                           "ON CONFLICT(control) DO UPDATE SET cseq = excluded.cseq, last_idx = excluded.last_idx", control_rows));
