@@ -17,8 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 using testing::ContainerEq;
 
-const std::string begin_mark = "<!-- parameters: written from the declaration, do not edit -->\n";
-const std::string end_mark = "<!-- end of parameters -->\n";
+const std::string begin_mark = "<!-- written from the declaration, do not edit -->\n";
+const std::string end_mark = "<!-- end of what is written -->\n";
 
 std::set<std::string> table() {
     std::set<std::string> names;
@@ -34,8 +34,6 @@ std::set<std::string> files(const std::string& folder, const std::string& ending
     }
     return names;
 }
-
-std::string page_of(const std::string& kind) { return "docs/checks/" + kind + ".md"; }
 
 TEST(Table, NamesEveryKindOnceAndInOrder) {
     EXPECT_EQ(table().size(), kinds().size());
@@ -55,10 +53,31 @@ TEST(Table, AgreesWithTheFolderItsTestsAndItsPages) {
     EXPECT_THAT(pages, ContainerEq(table())) << "a kind without its page";
 }
 
+// Puts `wanted`, marks and all, in the place of what stands between the marks. With TILSYN_WRITE_EXPECTED=1 (./dev docs) alone.
+void write_between_marks(const std::string& path, std::string page, const std::string& wanted) {
+    const auto first = page.find(begin_mark), last = page.find(end_mark);
+    // A page that has just been begun holds this instead.
+    const auto fresh = page.find("\nPARAMETERS\n");
+    if (first != page.npos && last != page.npos) page.replace(first, last + end_mark.size() - first, wanted);
+    else if (fresh != page.npos) page.replace(fresh + 1, 11, wanted);
+    ASSERT_TRUE(write_file(path, page));
+}
+
+void expect_between_marks(const std::string& path, const std::string& table) {
+    const auto wanted = begin_mark + table + end_mark;
+    if (std::getenv("TILSYN_WRITE_EXPECTED") != nullptr) write_between_marks(path, read_file(path).value(), wanted);
+    const auto page = read_file(path);
+    ASSERT_TRUE(page) << path;
+    EXPECT_NE(page->find(wanted), page->npos) << path << " does not follow the declaration; write it anew with: ./dev docs";
+}
+
 TEST(Table, TheListOfPagesNamesEveryKind) {
-    const auto list = read_file("docs/checks/README.md");
-    ASSERT_TRUE(list);
-    for (const auto& name : table()) EXPECT_NE(list->find("[" + name + "](" + name + ".md)"), list->npos) << name;
+    std::string list = "| kind | what it checks | how |\n|---|---|---|\n";
+    for (const auto& kind : kinds()) {
+        const auto& spec = *kind.spec;
+        list += "| [" + spec.name + "](" + spec.name + ".md) | " + spec.title.en + " | " + (spec.mode == policy::Mode::person ? "a person is asked" : "by machine") + " |\n";
+    }
+    expect_between_marks("docs/checks/README.md", list);
 }
 
 void expect_both(const Text& text, const std::string& what) {
@@ -93,22 +112,8 @@ TEST(Table, EveryKindCanBeRunAsItsModeSays) {
     }
 }
 
-// What stands between the marks is written anew with TILSYN_WRITE_EXPECTED=1 (./dev docs), as is a line "PARAMETERS" of a page
-// that has just been begun.
 TEST(Table, EveryPageHoldsTheTableOfItsParameters) {
-    for (const auto& kind : kinds()) {
-        const auto path = page_of(kind.spec->name);
-        auto page = read_file(path);
-        ASSERT_TRUE(page) << path;
-        const auto wanted = begin_mark + kind_reference(*kind.spec) + end_mark;
-        if (std::getenv("TILSYN_WRITE_EXPECTED") != nullptr) {
-            const auto first = page->find(begin_mark), last = page->find(end_mark), fresh = page->find("\nPARAMETERS\n");
-            if (first != page->npos && last != page->npos) page->replace(first, last + end_mark.size() - first, wanted);
-            else if (fresh != page->npos) page->replace(fresh + 1, 11, wanted);
-            ASSERT_TRUE(write_file(path, *page));
-        }
-        EXPECT_NE(page->find(wanted), page->npos) << path << " does not follow the declaration; write it anew with: ./dev docs";
-    }
+    for (const auto& kind : kinds()) expect_between_marks("docs/checks/" + kind.spec->name + ".md", kind_reference(*kind.spec));
 }
 
 TEST(Reference, SaysTypeBoundsDefaultAndMeaning) {
