@@ -107,7 +107,7 @@ Result<Signed> sign(log::Committer& committer, const Plan& plan, std::string_vie
         entry.control(control->id);
         if (plan.personal(*control)) entry.private_text("s", subject);
         else entry.text("s", subject);
-        context.append(entry.time("due", planned).private_text("by", person).private_text("answer", json.dump()));
+        result.log_index = context.append(entry.time("due", planned).private_text("by", person).private_text("answer", json.dump()));
 
         auto facts = json;
         if (control->params.get("second_person").boolean) {
@@ -125,6 +125,8 @@ Result<Signed> sign(log::Committer& committer, const Plan& plan, std::string_vie
                 facts["decision"] = answer.decision;
                 facts["note"] = answer.note;
             }
+            // Who counted more has seen more.
+            if (answer.count) facts["count"] = std::max(*answer.count, facts.value("count", std::int64_t{0}));
             TRY_VOID(db.execute("DELETE FROM sign_off WHERE control = ? AND subject = ?", {control->id, std::string(subject)}));
         }
         Outcome outcome{control, std::string(subject), planned, context.now(), kind->judge(*control, checks::Facts{facts, std::nullopt}, context.now()), 1, true, 0, std::string(person), {}};
@@ -133,7 +135,6 @@ Result<Signed> sign(log::Committer& committer, const Plan& plan, std::string_vie
         TRY_VOID(record(context, plan, std::span(&outcome, 1)));
         return {};
     }));
-    if (!result.waits_for_second) result.log_index = committer.head().size - 1;
     return result;
 }
 

@@ -32,7 +32,7 @@ struct Answer {
 struct Signed {
     bool waits_for_second = false;
     checks::Outcome outcome = checks::Outcome::unknown;
-    std::int64_t log_index = -1;
+    std::int64_t log_index = -1;  // of the entry control.signoff
 };
 // `person` must be an active person who is asked (or, as the second, another active person). The control must be due, or
 // be of the kind that may be done early (since last done).
