@@ -11,6 +11,7 @@
 
 #include "http/server.hpp"
 
+#include <future>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -472,10 +473,13 @@ void Server::Impl::stop() {
         std::unique_lock lock(mutex);
         closed.wait_for(lock, limits.drain, [this] { return refusing && counters.open_connections == 0; });
     }
-    asio::post(io, [this] {
+    std::promise<void> all_closed;  // io.stop() drops what is posted and not yet run
+    asio::post(io, [this, &all_closed] {
         for (const auto& session : sessions) session->stream.close();
+        all_closed.set_value();
     });
     pool.stop();
+    all_closed.get_future().wait();
     io.stop();
     thread.join();
 }
