@@ -256,6 +256,8 @@ Result<std::unique_ptr<Connection>> open_sqlite(const std::string& path, Access 
                             : "PRAGMA query_only=ON; PRAGMA cache_size=-8000;";
     if (const int set = sqlite3_exec(raw, setup, nullptr, nullptr, nullptr); set != SQLITE_OK) return error_of(raw, set, path);
     auto connection = std::make_unique<SqliteConnection>(std::move(handle));
+    // LIKE as on PostgreSQL: a query of a policy must mean the same on both.
+    if (access == Access::query) sqlite3_exec(raw, "PRAGMA case_sensitive_like=ON", nullptr, nullptr, nullptr);
     if (access == Access::query) TRY_VOID(connection->fence_for_queries());
     return connection;
 }
