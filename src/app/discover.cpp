@@ -34,7 +34,7 @@ std::string as_id(std::string_view name) {
     std::string id;
     for (const char c : lower_ascii(name)) id += (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ? c : '-';
     while (!id.empty() && (id.front() == '-' || id.front() == '.')) id.erase(0, 1);
-    return id.empty() ? "machine" : id.substr(0, 60);
+    return id.empty() ? "machine" : id.substr(0, 48);  // leaves room for a port behind it
 }
 
 // The first http source of packages: sources.list(5), both its one-line and its deb822 form.
