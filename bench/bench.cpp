@@ -22,7 +22,9 @@ namespace {
 using Steady = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-double seconds_since(Steady::time_point begun) { return std::chrono::duration<double>(Steady::now() - begun).count(); }
+double seconds_since(Steady::time_point begun) {
+    return std::chrono::duration<double>(Steady::now() - begun).count();
+}
 
 double resident_mib() {
     std::ifstream status("/proc/self/status");
@@ -45,9 +47,13 @@ void raw(db::Engine engine, int count) {
     for (int start = 0; start < count; start += batch) {
         std::vector<std::vector<db::Value>> entries;
         for (std::int64_t i = start; i < start + batch; ++i) entries.push_back({i, leaf, body});
-        if (!connection.begin() || !connection.execute_each("INSERT INTO log_entry(idx, leaf, body) VALUES(?, ?, ?)", entries) || !connection.commit()) std::abort();
+        if (!connection.begin() ||
+            !connection.execute_each("INSERT INTO log_entry(idx, leaf, body) VALUES(?, ?, ?)", entries) ||
+            !connection.commit())
+            std::abort();
     }
-    fmt::print("{:9} raw inserts of the log entries alone      {:>10.0f} /s   (limit, batches of {})\n", test::engine_name(engine), count / seconds_since(begun), batch);
+    fmt::print("{:9} raw inserts of the log entries alone      {:>10.0f} /s   (limit, batches of {})\n",
+               test::engine_name(engine), count / seconds_since(begun), batch);
 }
 
 void runs(db::Engine engine, int subjects) {
@@ -57,21 +63,26 @@ void runs(db::Engine engine, int subjects) {
     schedule.add_rows("servers", subjects);
     auto begun = Steady::now();
     schedule.use({test::control("a", "null", "1 day", "servers")});
-    fmt::print("{:9} plan of {} subjects                     {:>10.2f} s\n", test::engine_name(engine), subjects, seconds_since(begun));
+    fmt::print("{:9} plan of {} subjects                     {:>10.2f} s\n", test::engine_name(engine), subjects,
+               seconds_since(begun));
     auto engine_object = schedule.engine();
     begun = Steady::now();
     if (!engine_object->run_due(Deadline::in(600s))) std::abort();
     const auto took = seconds_since(begun);
-    fmt::print("{:9} runs: due -> claimed -> checked -> logged  {:>10.0f} /s   (aim on SQLite: 20,000)\n", test::engine_name(engine), subjects / took);
+    fmt::print("{:9} runs: due -> claimed -> checked -> logged  {:>10.0f} /s   (aim on SQLite: 20,000)\n",
+               test::engine_name(engine), subjects / took);
     begun = Steady::now();
     const auto reader = db::open(database.location(), db::Access::read_only).value();
     const auto verdicts = findings::verdicts(*reader, schedule.plan->policy, clock.now()).value();
-    fmt::print("{:9} verdict over {} pairs                   {:>10.1f} ms\n", test::engine_name(engine), verdicts[0].population, seconds_since(begun) * 1000);
+    fmt::print("{:9} verdict over {} pairs                   {:>10.1f} ms\n", test::engine_name(engine),
+               verdicts[0].population, seconds_since(begun) * 1000);
     begun = Steady::now();
     if (!log::verify_tail(*reader)) std::abort();
-    fmt::print("{:9} check of the log's head at start           {:>10.1f} ms\n", test::engine_name(engine), seconds_since(begun) * 1000);
+    fmt::print("{:9} check of the log's head at start           {:>10.1f} ms\n", test::engine_name(engine),
+               seconds_since(begun) * 1000);
     engine_object->stop(5s);
-    fmt::print("{:9} most memory held                           {:>10.1f} MiB  (aim: 150)\n", test::engine_name(engine), resident_mib());
+    fmt::print("{:9} most memory held                           {:>10.1f} MiB  (aim: 150)\n", test::engine_name(engine),
+               resident_mib());
 }
 
 // 1,000 runs a second, evenly, for half a minute: how long from due to durably logged?
@@ -98,7 +109,8 @@ void paced(db::Engine engine, int subjects) {
         if (seen * 2 < total) median = i + 1;
         if (seen * 100 < total * 99) p99 = i + 1;
     }
-    fmt::print("{:9} paced at {:.0f} runs/s: due to logged        p50 < {} ms, p99 < {} ms   (aim: p99 < 100)\n", test::engine_name(engine), double(total) / 20, 1L << median, 1L << p99);
+    fmt::print("{:9} paced at {:.0f} runs/s: due to logged        p50 < {} ms, p99 < {} ms   (aim: p99 < 100)\n",
+               test::engine_name(engine), double(total) / 20, 1L << median, 1L << p99);
 }
 
 // The program itself on a data folder with many pairs: how long a person waits.
@@ -148,14 +160,19 @@ sql = "select id as subject from servers where name = 'bad'"
         if (!engine.join() || !engine.run_due(Deadline::in(600s))) std::abort();
         engine.stop(5s);
     }
-    for (const auto& [name, arguments] : {std::pair{"tilsyn status", "status"}, {"tilsyn log head (start-up alone)", "log head"}}) {
+    for (const auto& [name, arguments] :
+         {std::pair{"tilsyn status", "status"}, {"tilsyn log head (start-up alone)", "log head"}}) {
         double best = 1e9;
         for (int i = 0; i < 5; ++i) {
             const auto begun = Steady::now();
-            if (std::system(fmt::format("'{}' {} --data '{}' > /dev/null", TILSYN_PROGRAM, arguments, data.string()).c_str()) < 0) std::abort();
+            if (std::system(
+                    fmt::format("'{}' {} --data '{}' > /dev/null", TILSYN_PROGRAM, arguments, data.string()).c_str()) <
+                0)
+                std::abort();
             best = std::min(best, seconds_since(begun));
         }
-        fmt::print("sqlite    {:36} {:>14.0f} ms   (aim: status 200, start-up 500; {} pairs)\n", name, best * 1000, subjects);
+        fmt::print("sqlite    {:36} {:>14.0f} ms   (aim: status 200, start-up 500; {} pairs)\n", name, best * 1000,
+                   subjects);
     }
 }
 

@@ -17,8 +17,7 @@ http::Response echo(const http::Request& request) {
     demand(request.path.starts_with('/') && request.path.find('\0') == std::string::npos);
     demand(request.path.find("/../") == std::string::npos && !request.path.ends_with("/.."));
     demand(request.body.size() <= 64);
-    for (const auto& [name, value] : request.params)
-        demand(!value.empty() && value.find('/') == std::string::npos);
+    for (const auto& [name, value] : request.params) demand(!value.empty() && value.find('/') == std::string::npos);
     auto response = http::json_response(request.body);
     for (const auto& [name, value] : request.params) response.headers.emplace_back("X-" + name, value);
     return response;
@@ -32,16 +31,14 @@ http::Response guarded(const http::Request& request) {
 const http::Router& router() {
     static const http::Router instance([] {
         std::vector<http::Route> routes;
-        routes.emplace_back(http::Method::get, "/", http::Access(http::Auth::public_, 0, http::Rate::light),
+        routes.emplace_back(http::Method::get, "/", http::Access(http::Auth::public_, 0, http::Rate::light), echo);
+        routes.emplace_back(http::Method::get, "/a/{one}", http::Access(http::Auth::public_, 0, http::Rate::light),
                             echo);
-        routes.emplace_back(http::Method::get, "/a/{one}",
-                            http::Access(http::Auth::public_, 0, http::Rate::light), echo);
-        routes.emplace_back(http::Method::get, "/a/b", http::Access(http::Auth::read, 0, http::Rate::light),
-                            guarded);
+        routes.emplace_back(http::Method::get, "/a/b", http::Access(http::Auth::read, 0, http::Rate::light), guarded);
         routes.emplace_back(http::Method::post, "/a/{one}/{two}",
                             http::Access(http::Auth::public_, 64, http::Rate::light), echo);
-        routes.emplace_back(http::Method::put, "/a/{one}/c",
-                            http::Access(http::Auth::write, 64, http::Rate::heavy), guarded);
+        routes.emplace_back(http::Method::put, "/a/{one}/c", http::Access(http::Auth::write, 64, http::Rate::heavy),
+                            guarded);
         return routes;
     }());
     return instance;

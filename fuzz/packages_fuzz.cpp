@@ -12,7 +12,8 @@ namespace {
 
 using namespace tilsyn::checks::apt;
 
-constexpr std::uint64_t most_bytes = 8u << 20;  // a small file may unpack into a very large one; its limit is tested too
+constexpr std::uint64_t most_bytes =
+    8u << 20;  // a small file may unpack into a very large one; its limit is tested too
 
 void read_stanzas(std::string_view content, std::string_view ending) {
     const auto stream = memory_stream(content, ending, most_bytes);
@@ -27,7 +28,8 @@ void read_stanzas(std::string_view content, std::string_view ending) {
         (*stanza)->fields(names, values);
         const std::string version(values[3]);
         const auto order = compare_versions(previous, version);
-        if (compare_versions(version, version) != 0 || compare_versions(version, previous) != (0 <=> order)) std::abort();
+        if (compare_versions(version, version) != 0 || compare_versions(version, previous) != (0 <=> order))
+            std::abort();
         previous = version;
     }
 }

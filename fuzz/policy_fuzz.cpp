@@ -52,11 +52,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             require(fault.where.has_value());
             require(valid_utf8(render(fault, Lang::da)));
             for (const auto& [name, content] : files)
-                if (fault.where->file == name) require(fault.where->line <= 1 + std::count(content.begin(), content.end(), '\n'));
+                if (fault.where->file == name)
+                    require(fault.where->line <= 1 + std::count(content.begin(), content.end(), '\n'));
         }
     if (loaded.faults.empty()) {
         const auto again = load(loaded.policy.files, "policy.toml", kinds);
-        require(again.faults.empty() && again.policy.hash == loaded.policy.hash && again.policy.controls.size() == loaded.policy.controls.size());
+        require(again.faults.empty() && again.policy.hash == loaded.policy.hash &&
+                again.policy.controls.size() == loaded.policy.controls.size());
     }
     return 0;
 }

@@ -22,9 +22,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto bound = checks::bind_moments(sql, from_micros(1'795'000'000'000'000), calendar);
     if (!bound) std::abort();
     const auto tokens = checks::tokenize_sql(bound->sql);
-    const auto marks = std::ranges::count_if(tokens, [](const auto& token) {
-        return token.kind == checks::Token::Kind::symbol && token.text == "?";
-    });
+    const auto marks = std::ranges::count_if(
+        tokens, [](const auto& token) { return token.kind == checks::Token::Kind::symbol && token.text == "?"; });
     if (std::size_t(marks) != bound->values.size()) std::abort();
     for (const auto& token : tokens)
         if (token.kind == checks::Token::Kind::comment || token.kind == checks::Token::Kind::placeholder ||

@@ -21,12 +21,20 @@ Result<int> init(cli::Invocation& call) {
     const SystemClock clock;
     TRY(const auto report, app::init({call.data, call.database}, clock));
     if (call.json) {
-        print_json(call, {{"data", call.data.string()}, {"key", report.key}, {"registered", report.registered}, {"policy_version", report.policy_version},
-                          {"controls", report.controls}, {"promises", report.promises}});
+        print_json(call, {{"data", call.data.string()},
+                          {"key", report.key},
+                          {"registered", report.registered},
+                          {"policy_version", report.policy_version},
+                          {"controls", report.controls},
+                          {"promises", report.promises}});
         return 0;
     }
-    call.out() << call.tr("cli.init-done", {{"path", call.data.string()}, {"promises", std::to_string(report.promises)}, {"controls", std::to_string(report.controls)}}) << "\n";
-    if (!report.registered.empty()) call.out() << call.tr("cli.init-registered", {{"rows", join(report.registered, ", ")}}) << "\n";
+    call.out() << call.tr("cli.init-done", {{"path", call.data.string()},
+                                            {"promises", std::to_string(report.promises)},
+                                            {"controls", std::to_string(report.controls)}})
+               << "\n";
+    if (!report.registered.empty())
+        call.out() << call.tr("cli.init-registered", {{"rows", join(report.registered, ", ")}}) << "\n";
     call.out() << "\n" << call.tr("cli.key-once") << "\n\n    " << call.terminal.bold(report.key) << "\n\n";
     return 0;
 }
@@ -34,8 +42,10 @@ Result<int> init(cli::Invocation& call) {
 // Leaves the chosen controls in the report; its totals then count these alone.
 void keep_only(app::StatusReport& report, const std::vector<std::string>& chosen) {
     if (chosen.empty()) return;
-    std::erase_if(report.controls, [&](const auto& status) { return std::ranges::find(chosen, status.control->id) == chosen.end(); });
-    std::erase_if(report.open_findings, [&](const auto& finding) { return std::ranges::find(chosen, finding.control) == chosen.end(); });
+    std::erase_if(report.controls,
+                  [&](const auto& status) { return std::ranges::find(chosen, status.control->id) == chosen.end(); });
+    std::erase_if(report.open_findings,
+                  [&](const auto& finding) { return std::ranges::find(chosen, finding.control) == chosen.end(); });
     report.totals.clear();
     for (const auto& status : report.controls) ++report.totals[status.verdict.verdict];
 }
@@ -53,8 +63,10 @@ Result<void> must_exist(const schedule::Plan& plan, const std::vector<std::strin
 }
 
 int print_report(const cli::Invocation& call, const app::StatusReport& report) {
-    if (call.json) print_json(call, app::to_json(report));
-    else call.out() << app::render(report, call.lang, {.color = call.terminal.color, .width = call.terminal.width});
+    if (call.json)
+        print_json(call, app::to_json(report));
+    else
+        call.out() << app::render(report, call.lang, {.color = call.terminal.color, .width = call.terminal.width});
     return report.anything_fails() ? 1 : 0;
 }
 
@@ -66,11 +78,14 @@ Result<int> check(cli::Invocation& call) {
     const auto chosen = call.all("CONTROL");
     TRY_VOID(must_exist(*plan, chosen));
     for (const auto& control : chosen) TRY_VOID(schedule::request_run(app->committer(), *plan, control, actor(call)));
-    auto& engine = app->engine([&call](const Error& error) { call.err() << call.terminal.yellow(call.tr("cli.warning")) << " " << render(error, call.lang) + "\n"; });
+    auto& engine = app->engine([&call](const Error& error) {
+        call.err() << call.terminal.yellow(call.tr("cli.warning")) << " " << render(error, call.lang) + "\n";
+    });
     TRY_VOID(engine.join());
     {
         cli::Progress progress(call.terminal, call.tr("cli.checking"));
-        const auto ran = engine.run_due(Deadline::in(limit), [&](std::int64_t done, std::int64_t known) { progress.update(done, known); });
+        const auto ran = engine.run_due(Deadline::in(limit),
+                                        [&](std::int64_t done, std::int64_t known) { progress.update(done, known); });
         engine.stop(std::chrono::seconds(2));  // leaves the nodes also when the time was up
         if (!ran) return std::unexpected(ran.error());
     }
@@ -79,7 +94,8 @@ Result<int> check(cli::Invocation& call) {
     return print_report(call, report);
 }
 
-std::string control_text(const cli::Invocation& call, const app::App& app, const app::ControlStatus& status, const std::vector<findings::SubjectVerdict>& subjects) {
+std::string control_text(const cli::Invocation& call, const app::App& app, const app::ControlStatus& status,
+                         const std::vector<findings::SubjectVerdict>& subjects) {
     const auto& control = *status.control;
     const auto plan = app.plan();
     const Moments moments(app);
@@ -96,12 +112,15 @@ std::string control_text(const cli::Invocation& call, const app::App& app, const
     line("cli.head-owner", role != nullptr ? role->title.in(call.lang) : control.owner);
     line("cli.head-severity", std::string(to_string(control.severity)));
     line("cli.head-procedure", control.procedure);
-    line("cli.head-verdict", app::verdict_word(status.verdict.verdict, call.lang) + ", " + app::population(status, plan->registers, call.lang));
+    line("cli.head-verdict", app::verdict_word(status.verdict.verdict, call.lang) + ", " +
+                                 app::population(status, plan->registers, call.lang));
     line("cli.head-next", moments.at(status.verdict.next_due));
     if (subjects.empty()) return out;
-    cli::Columns columns({call.tr("cli.head-subject"), call.tr("cli.head-verdict"), call.tr("cli.head-when"), call.tr("cli.head-finding"), call.tr("cli.head-reason")});
+    cli::Columns columns({call.tr("cli.head-subject"), call.tr("cli.head-verdict"), call.tr("cli.head-when"),
+                          call.tr("cli.head-finding"), call.tr("cli.head-reason")});
     for (const auto& subject : subjects)
-        columns.add({subject.subject, app::verdict_word(subject.verdict, call.lang), subject.observed ? moments.at(subject.observed_at) : call.tr("cli.never"), subject.finding,
+        columns.add({subject.subject, app::verdict_word(subject.verdict, call.lang),
+                     subject.observed ? moments.at(subject.observed_at) : call.tr("cli.never"), subject.finding,
                      subject.why.key.empty() ? std::string() : render(subject.why, call.lang)});
     return out + "\n" + columns.render(call.terminal);
 }
@@ -116,11 +135,16 @@ Result<int> one_control(cli::Invocation& call, app::App& app, const app::StatusR
         out["subjects"] = json::array();
         for (const auto& subject : subjects) {
             const auto details = json::parse(subject.details, nullptr, false);
-            out["subjects"].push_back({{"subject", subject.subject}, {"verdict", to_string(subject.verdict)},
-                                       {"observed_at", subject.observed ? moment(subject.observed_at) : json(nullptr)}, {"planned_at", moment(subject.planned_at)},
+            out["subjects"].push_back({{"subject", subject.subject},
+                                       {"verdict", to_string(subject.verdict)},
+                                       {"observed_at", subject.observed ? moment(subject.observed_at) : json(nullptr)},
+                                       {"planned_at", moment(subject.planned_at)},
                                        {"log_index", subject.log_index < 0 ? json(nullptr) : json(subject.log_index)},
-                                       {"why", subject.why.key.empty() ? json(nullptr) : to_json(Text{render(subject.why, Lang::en), render(subject.why, Lang::da)})},
-                                       {"details", details.is_discarded() ? json(nullptr) : details}, {"finding", subject.finding.empty() ? json(nullptr) : json(subject.finding)}});
+                                       {"why", subject.why.key.empty() ? json(nullptr)
+                                                                       : to_json(Text{render(subject.why, Lang::en),
+                                                                                      render(subject.why, Lang::da)})},
+                                       {"details", details.is_discarded() ? json(nullptr) : details},
+                                       {"finding", subject.finding.empty() ? json(nullptr) : json(subject.finding)}});
         }
         print_json(call, out);
     } else {
@@ -144,11 +168,21 @@ Result<int> status(cli::Invocation& call) {
 cli::Table data_commands() {
     return {
         {.path = "init", .summary = "cli.init", .help = "cli.init-help", .handler = init},
-        {.path = "check", .summary = "cli.check", .help = "cli.check-help", .arguments = {{.name = "CONTROL", .help = "cli.check-control", .arity = cli::Arity::any}},
-         .options = {{.name = "deadline", .value = "SPAN", .help = "cli.option-deadline"}, {.name = "as", .value = "NAME", .help = "cli.option-as"}},
-         .exits = {{1, "cli.exit-1"}}, .handler = check},
-        {.path = "status", .summary = "cli.status", .help = "cli.status-help", .arguments = {{.name = "CONTROL", .help = "cli.status-control", .arity = cli::Arity::optional}},
-         .options = {{.name = "limit", .value = "N", .help = "cli.option-limit"}}, .exits = {{1, "cli.exit-1"}}, .handler = status},
+        {.path = "check",
+         .summary = "cli.check",
+         .help = "cli.check-help",
+         .arguments = {{.name = "CONTROL", .help = "cli.check-control", .arity = cli::Arity::any}},
+         .options = {{.name = "deadline", .value = "SPAN", .help = "cli.option-deadline"},
+                     {.name = "as", .value = "NAME", .help = "cli.option-as"}},
+         .exits = {{1, "cli.exit-1"}},
+         .handler = check},
+        {.path = "status",
+         .summary = "cli.status",
+         .help = "cli.status-help",
+         .arguments = {{.name = "CONTROL", .help = "cli.status-control", .arity = cli::Arity::optional}},
+         .options = {{.name = "limit", .value = "N", .help = "cli.option-limit"}},
+         .exits = {{1, "cli.exit-1"}},
+         .handler = status},
     };
 }
 

@@ -35,8 +35,15 @@ Result<int> man(cli::Invocation& call) {
 
 cli::Table meta_commands() {
     return {
-        {.path = "completion", .summary = "cli.completion", .help = "cli.completion-help", .arguments = {{.name = "SHELL", .help = "cli.shell", .choices = cli::shells}}, .handler = completion},
-        {.path = "man", .summary = "cli.man", .arguments = {{.name = "DIR", .help = "cli.man-folder", .values = cli::Values::folder}}, .handler = man},
+        {.path = "completion",
+         .summary = "cli.completion",
+         .help = "cli.completion-help",
+         .arguments = {{.name = "SHELL", .help = "cli.shell", .choices = cli::shells}},
+         .handler = completion},
+        {.path = "man",
+         .summary = "cli.man",
+         .arguments = {{.name = "DIR", .help = "cli.man-folder", .values = cli::Values::folder}},
+         .handler = man},
     };
 }
 

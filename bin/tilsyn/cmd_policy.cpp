@@ -34,10 +34,15 @@ std::optional<policy::Loaded> load_or_complain(const cli::Invocation& call, cons
     auto loaded = policy::load(file, checks::kind_specs());
     if (loaded.faults.empty()) return loaded;
     if (call.json) {
-        print_json(call, {{"file", file.string()}, {"faults", list_of(loaded.faults)}, {"warnings", list_of(loaded.warnings)}});
+        print_json(
+            call,
+            {{"file", file.string()}, {"faults", list_of(loaded.faults)}, {"warnings", list_of(loaded.warnings)}});
     } else {
         print_faults(call, loaded.faults, loaded.warnings);
-        call.err() << "\n" << call.terminal.red(call.tr("cli.policy-faults", {{"file", file.string()}, {"count", std::to_string(loaded.faults.size())}})) << "\n";
+        call.err() << "\n"
+                   << call.terminal.red(call.tr("cli.policy-faults", {{"file", file.string()},
+                                                                      {"count", std::to_string(loaded.faults.size())}}))
+                   << "\n";
     }
     return std::nullopt;
 }
@@ -48,12 +53,19 @@ Result<int> check(cli::Invocation& call) {
     if (!loaded) return 1;
     const auto& policy = loaded->policy;
     if (call.json) {
-        print_json(call, {{"file", file.string()}, {"faults", json::array()}, {"warnings", list_of(loaded->warnings)}, {"hash", policy.hash},
-                          {"promises", policy.promises.size()}, {"controls", policy.controls.size()}});
+        print_json(call, {{"file", file.string()},
+                          {"faults", json::array()},
+                          {"warnings", list_of(loaded->warnings)},
+                          {"hash", policy.hash},
+                          {"promises", policy.promises.size()},
+                          {"controls", policy.controls.size()}});
         return 0;
     }
     print_faults(call, {}, loaded->warnings);
-    call.out() << call.tr("cli.policy-good", {{"file", file.string()}, {"promises", std::to_string(policy.promises.size())}, {"controls", std::to_string(policy.controls.size())}}) << "\n";
+    call.out() << call.tr("cli.policy-good", {{"file", file.string()},
+                                              {"promises", std::to_string(policy.promises.size())},
+                                              {"controls", std::to_string(policy.controls.size())}})
+               << "\n";
     return 0;
 }
 
@@ -72,14 +84,22 @@ void print_things(const cli::Invocation& call, std::string_view head, const std:
     for (const auto& thing : things) {
         const auto line = [&](std::string_view mark) { return fmt::format("  {} {}", mark, thing.id); };
         switch (thing.kind) {
-            case policy::ChangeKind::added: call.out() << call.terminal.green(line("+")) << "\n"; break;
-            case policy::ChangeKind::removed: call.out() << call.terminal.red(line("-")) << "\n"; break;
-            case policy::ChangeKind::changed: call.out() << call.terminal.yellow(line("~")) << "\n"; break;
+            case policy::ChangeKind::added:
+                call.out() << call.terminal.green(line("+")) << "\n";
+                break;
+            case policy::ChangeKind::removed:
+                call.out() << call.terminal.red(line("-")) << "\n";
+                break;
+            case policy::ChangeKind::changed:
+                call.out() << call.terminal.yellow(line("~")) << "\n";
+                break;
         }
         for (const auto& field : thing.fields) {
             call.out() << "      " << field.field << "\n";
-            if (!field.before.empty()) call.out() << call.terminal.red("        - " + shorten(field.before, 400)) << "\n";
-            if (!field.after.empty()) call.out() << call.terminal.green("        + " + shorten(field.after, 400)) << "\n";
+            if (!field.before.empty())
+                call.out() << call.terminal.red("        - " + shorten(field.before, 400)) << "\n";
+            if (!field.after.empty())
+                call.out() << call.terminal.green("        + " + shorten(field.after, 400)) << "\n";
         }
     }
 }
@@ -90,7 +110,8 @@ void print_difference(const cli::Invocation& call, const policy::Difference& dif
     if (!difference.sentences.empty()) call.out() << call.terminal.bold(call.tr("cli.diff-sentences")) << "\n";
     for (const auto& sentence : difference.sentences) {
         const bool added = sentence.kind == policy::ChangeKind::added;
-        const auto line = fmt::format("  {} {} [{}] {}", added ? "+" : "-", sentence.section, to_string(sentence.lang), sentence.text);
+        const auto line = fmt::format("  {} {} [{}] {}", added ? "+" : "-", sentence.section, to_string(sentence.lang),
+                                      sentence.text);
         call.out() << (added ? call.terminal.green(line) : call.terminal.red(line)) << "\n";
     }
     print_things(call, call.tr("cli.diff-promises"), difference.promises);
@@ -114,9 +135,12 @@ Result<int> diff(cli::Invocation& call) {
         before = plan->policy;
     }
     const auto difference = policy::diff(before, loaded->policy, call.lang);
-    if (call.json) print_json(call, policy::to_json(difference));
-    else if (difference.empty()) call.out() << call.tr("cli.diff-none") << "\n";
-    else print_difference(call, difference);
+    if (call.json)
+        print_json(call, policy::to_json(difference));
+    else if (difference.empty())
+        call.out() << call.tr("cli.diff-none") << "\n";
+    else
+        print_difference(call, difference);
     return difference.empty() ? 0 : 1;
 }
 
@@ -127,34 +151,51 @@ Result<int> apply(cli::Invocation& call) {
     std::vector<Error> faults;
     TRY(const auto applied, app->apply_policy(file, actor(call), faults));
     if (call.json) {
-        print_json(call, {{"version", applied.version}, {"changed", applied.changed}, {"hash", app->plan()->policy.hash}, {"planned", applied.plan.added},
-                          {"retired", applied.plan.removed}, {"replanned", applied.plan.replanned}});
+        print_json(call, {{"version", applied.version},
+                          {"changed", applied.changed},
+                          {"hash", app->plan()->policy.hash},
+                          {"planned", applied.plan.added},
+                          {"retired", applied.plan.removed},
+                          {"replanned", applied.plan.replanned}});
         return 0;
     }
     const auto version = std::to_string(applied.version);
-    if (!applied.changed) call.out() << call.tr("cli.apply-same", {{"version", version}}) << "\n";
-    else call.out() << call.tr("cli.apply-done", {{"version", version}, {"added", std::to_string(applied.plan.added)}, {"removed", std::to_string(applied.plan.removed)}, {"replanned", std::to_string(applied.plan.replanned)}}) << "\n";
+    if (!applied.changed)
+        call.out() << call.tr("cli.apply-same", {{"version", version}}) << "\n";
+    else
+        call.out() << call.tr("cli.apply-done", {{"version", version},
+                                                 {"added", std::to_string(applied.plan.added)},
+                                                 {"removed", std::to_string(applied.plan.removed)},
+                                                 {"replanned", std::to_string(applied.plan.replanned)}})
+                   << "\n";
     return 0;
 }
 
 void print_coverage(const cli::Invocation& call, const policy::Coverage& coverage) {
     using policy::Cover;
-    cli::Columns columns({call.tr("cli.head-section"), call.tr("cli.head-sentences"), call.tr("cli.head-covered"), call.tr("cli.head-partly"), call.tr("cli.head-uncovered"), call.tr("cli.head-no-promise")});
+    cli::Columns columns({call.tr("cli.head-section"), call.tr("cli.head-sentences"), call.tr("cli.head-covered"),
+                          call.tr("cli.head-partly"), call.tr("cli.head-uncovered"), call.tr("cli.head-no-promise")});
     const auto number = [](std::size_t n) { return n == 0 ? std::string("·") : std::to_string(n); };
     for (const auto& section : coverage.sections)
-        columns.add({section.title.in(call.lang), number(section.sentences.size()), number(section.count(Cover::covered)), number(section.count(Cover::partly)),
+        columns.add({section.title.in(call.lang), number(section.sentences.size()),
+                     number(section.count(Cover::covered)), number(section.count(Cover::partly)),
                      number(section.count(Cover::uncovered)), number(section.count(Cover::no_promise))});
     call.out() << columns.render(call.terminal) << "\n";
     for (const auto& section : coverage.sections) {
         for (const auto& sentence : section.sentences) {
             if (sentence.state != Cover::partly && sentence.state != Cover::uncovered) continue;
             call.out() << call.terminal.yellow(section.title.in(call.lang)) << ": " << sentence.text << "\n";
-            for (const auto& phrase : sentence.unmarked) call.out() << "    " << call.tr("cli.coverage-unmarked", {{"text", phrase}}) << "\n";
-            for (const auto& promise : sentence.without_control) call.out() << "    " << call.tr("cli.coverage-bare", {{"promise", promise}}) << "\n";
+            for (const auto& phrase : sentence.unmarked)
+                call.out() << "    " << call.tr("cli.coverage-unmarked", {{"text", phrase}}) << "\n";
+            for (const auto& promise : sentence.without_control)
+                call.out() << "    " << call.tr("cli.coverage-bare", {{"promise", promise}}) << "\n";
         }
     }
-    call.out() << call.tr("cli.coverage-promises", {{"kept", std::to_string(coverage.kept.size())}, {"total", std::to_string(coverage.promises())}}) << "\n"
-               << call.tr("cli.coverage-machine", {{"machine", std::to_string(coverage.machine.size())}, {"total", std::to_string(coverage.promises())},
+    call.out() << call.tr("cli.coverage-promises", {{"kept", std::to_string(coverage.kept.size())},
+                                                    {"total", std::to_string(coverage.promises())}})
+               << "\n"
+               << call.tr("cli.coverage-machine", {{"machine", std::to_string(coverage.machine.size())},
+                                                   {"total", std::to_string(coverage.promises())},
                                                    {"share", fmt::format("{:.0f}", coverage.machine_share() * 100)}})
                << "\n";
 }
@@ -163,8 +204,10 @@ Result<int> coverage(cli::Invocation& call) {
     const auto loaded = load_or_complain(call, policy_file(call));
     if (!loaded) return fail(Code::invalid, "cli.policy-not-good");
     const auto measured = policy::coverage(loaded->policy, checks::kind_specs(), call.lang);
-    if (call.json) print_json(call, policy::to_json(measured));
-    else print_coverage(call, measured);
+    if (call.json)
+        print_json(call, policy::to_json(measured));
+    else
+        print_coverage(call, measured);
     return measured.not_kept.empty() ? 0 : 1;
 }
 
@@ -174,13 +217,20 @@ Result<int> versions(cli::Invocation& call) {
     TRY(const auto all, policy::versions(*reader));
     if (call.json) {
         json out = json::array();
-        for (const auto& version : all) out.push_back({{"version", version.version}, {"hash", version.hash}, {"applied_at", moment(version.applied_at)}, {"applied_by", version.applied_by}});
+        for (const auto& version : all)
+            out.push_back({{"version", version.version},
+                           {"hash", version.hash},
+                           {"applied_at", moment(version.applied_at)},
+                           {"applied_by", version.applied_by}});
         print_json(call, out);
         return 0;
     }
     const Moments moments(*app);
-    cli::Columns columns({call.tr("cli.head-version"), call.tr("cli.head-when"), call.tr("cli.head-who"), call.tr("cli.head-hash")});
-    for (const auto& version : all) columns.add({std::to_string(version.version), moments.at(version.applied_at), version.applied_by, version.hash});
+    cli::Columns columns(
+        {call.tr("cli.head-version"), call.tr("cli.head-when"), call.tr("cli.head-who"), call.tr("cli.head-hash")});
+    for (const auto& version : all)
+        columns.add(
+            {std::to_string(version.version), moments.at(version.applied_at), version.applied_by, version.hash});
     call.out() << columns.render(call.terminal);
     return 0;
 }
@@ -193,13 +243,35 @@ Result<int> schema(cli::Invocation& call) {
 }  // namespace
 
 cli::Table policy_commands() {
-    const cli::Argument file{.name = "FILE", .help = "cli.policy-file", .arity = cli::Arity::optional, .values = cli::Values::file};
+    const cli::Argument file{
+        .name = "FILE", .help = "cli.policy-file", .arity = cli::Arity::optional, .values = cli::Values::file};
     return {
         {.path = "policy", .summary = "cli.policy"},
-        {.path = "policy check", .summary = "cli.policy-check", .help = "cli.policy-check-help", .arguments = {file}, .exits = {{1, "cli.exit-faults"}}, .handler = check},
-        {.path = "policy diff", .summary = "cli.policy-diff", .arguments = {file}, .options = {{.name = "version", .value = "N", .help = "cli.policy-diff-version"}}, .exits = {{1, "cli.exit-differs"}}, .handler = diff},
-        {.path = "policy apply", .summary = "cli.policy-apply", .help = "cli.policy-apply-help", .arguments = {file}, .options = {{.name = "as", .value = "NAME", .help = "cli.option-as"}}, .exits = {{1, "cli.exit-faults"}}, .handler = apply},
-        {.path = "policy coverage", .summary = "cli.policy-coverage", .help = "cli.policy-coverage-help", .arguments = {file}, .exits = {{1, "cli.exit-bare"}}, .handler = coverage},
+        {.path = "policy check",
+         .summary = "cli.policy-check",
+         .help = "cli.policy-check-help",
+         .arguments = {file},
+         .exits = {{1, "cli.exit-faults"}},
+         .handler = check},
+        {.path = "policy diff",
+         .summary = "cli.policy-diff",
+         .arguments = {file},
+         .options = {{.name = "version", .value = "N", .help = "cli.policy-diff-version"}},
+         .exits = {{1, "cli.exit-differs"}},
+         .handler = diff},
+        {.path = "policy apply",
+         .summary = "cli.policy-apply",
+         .help = "cli.policy-apply-help",
+         .arguments = {file},
+         .options = {{.name = "as", .value = "NAME", .help = "cli.option-as"}},
+         .exits = {{1, "cli.exit-faults"}},
+         .handler = apply},
+        {.path = "policy coverage",
+         .summary = "cli.policy-coverage",
+         .help = "cli.policy-coverage-help",
+         .arguments = {file},
+         .exits = {{1, "cli.exit-bare"}},
+         .handler = coverage},
         {.path = "policy versions", .summary = "cli.policy-versions", .handler = versions},
         {.path = "policy schema", .summary = "cli.policy-schema", .help = "cli.policy-schema-help", .handler = schema},
     };

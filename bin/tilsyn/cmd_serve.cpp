@@ -28,7 +28,9 @@ Result<int> serve(cli::Invocation& call) {
     options.port = std::uint16_t(port);
     options.host_names = call.all("host-name");
     options.listening = [&](std::uint16_t listening) {
-        call.out() << call.tr("cli.serving", {{"url", url(options, listening)}}) << "\n" << call.tr("cli.serving-key") << "\n" << std::flush;
+        call.out() << call.tr("cli.serving", {{"url", url(options, listening)}}) << "\n"
+                   << call.tr("cli.serving-key") << "\n"
+                   << std::flush;
     };
     auto served = app::serve(*app, options, *stop);
     if (served) return 0;
@@ -42,7 +44,9 @@ Result<int> serve(cli::Invocation& call) {
 
 cli::Table serve_commands() {
     return {
-        {.path = "serve", .summary = "cli.serve", .help = "cli.serve-help",
+        {.path = "serve",
+         .summary = "cli.serve",
+         .help = "cli.serve-help",
          .options = {{.name = "address", .value = "ADDRESS", .help = "cli.option-address"},
                      {.name = "port", .value = "PORT", .help = "cli.option-port"},
                      {.name = "host-name", .value = "NAME", .help = "cli.option-host-name", .repeated = true},

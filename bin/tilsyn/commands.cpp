@@ -36,7 +36,8 @@ int carry_out(const std::vector<std::string>& arguments, const cli::Terminal& te
     }
     auto call = cli::interpret(table(), *parsed, terminal);
     auto lang = lang_from_environment();
-    if (const auto chosen = parsed->values.find("lang"); chosen != parsed->values.end()) lang = parse_lang(chosen->second.front()).value_or(lang);
+    if (const auto chosen = parsed->values.find("lang"); chosen != parsed->values.end())
+        lang = parse_lang(chosen->second.front()).value_or(lang);
     if (!call) return complain(terminal, call.error(), lang);
     if (const auto* help = std::get_if<std::string>(&*call)) {
         *terminal.out << *help << std::flush;
@@ -47,7 +48,9 @@ int carry_out(const std::vector<std::string>& arguments, const cli::Terminal& te
     const auto code = invocation.command->handler(invocation);
     terminal.out->flush();
     if (!code) return complain(terminal, code.error(), invocation.lang);
-    if (!*terminal.out) return complain(terminal, fail(Code::io, "cli.cannot-print").error, invocation.lang);  // the disk behind a redirection is full
+    if (!*terminal.out)
+        return complain(terminal, fail(Code::io, "cli.cannot-print").error,
+                        invocation.lang);  // the disk behind a redirection is full
     return *code;
 }
 
@@ -56,7 +59,8 @@ int carry_out(const std::vector<std::string>& arguments, const cli::Terminal& te
 const cli::Table& table() {
     static const auto all = [] {
         cli::Table commands;
-        for (auto part : {data_commands(), serve_commands(), policy_commands(), register_commands(), sign_off_commands(), follow_commands(), keeping_commands(), meta_commands()})
+        for (auto part : {data_commands(), serve_commands(), policy_commands(), register_commands(),
+                          sign_off_commands(), follow_commands(), keeping_commands(), meta_commands()})
             commands.insert(commands.end(), std::make_move_iterator(part.begin()), std::make_move_iterator(part.end()));
         return commands;
     }();
@@ -71,7 +75,9 @@ int run(const std::vector<std::string>& arguments, const cli::Terminal& terminal
     }
 }
 
-Result<std::unique_ptr<app::App>> open(const cli::Invocation& call) { return app::App::open({call.data, call.database}, system_clock()); }
+Result<std::unique_ptr<app::App>> open(const cli::Invocation& call) {
+    return app::App::open({call.data, call.database}, system_clock());
+}
 
 std::string actor(const cli::Invocation& call) {
     if (call.has("as")) return call.get("as");
@@ -90,7 +96,9 @@ Result<std::string> read_input(const std::string& path) {
     std::string block(64 * 1024, '\0');
     while (std::cin.read(block.data(), std::streamsize(block.size())) || std::cin.gcount() > 0) {
         content.append(block, 0, std::size_t(std::cin.gcount()));
-        if (content.size() > input_limit) return fail(Code::too_large, "base.file-too-large", {{"path", "-"}, {"limit", std::to_string(input_limit)}});
+        if (content.size() > input_limit)
+            return fail(Code::too_large, "base.file-too-large",
+                        {{"path", "-"}, {"limit", std::to_string(input_limit)}});
     }
     return content;
 }
@@ -106,7 +114,8 @@ Result<std::int64_t> whole_number(const cli::Invocation& call, std::string_view 
 }
 
 void print_faults(const cli::Invocation& call, const std::vector<Error>& faults, const std::vector<Error>& warnings) {
-    for (const auto& warning : warnings) call.err() << call.terminal.yellow(call.tr("cli.warning")) << " " << render(warning, call.lang) << "\n";
+    for (const auto& warning : warnings)
+        call.err() << call.terminal.yellow(call.tr("cli.warning")) << " " << render(warning, call.lang) << "\n";
     for (const auto& fault : faults) call.err() << render(fault, call.lang) << "\n";
 }
 

@@ -74,7 +74,8 @@ TEST(Table, ThePageOfCommandsIsUpToDate) {
 // --- splitting arguments ------------------------------------------------------------------------------------------
 
 TEST(Parse, FindsTheDeepestCommandAndItsValues) {
-    const auto parsed = cli::parse(table(), {"register", "set", "servers", "web1", "name=A b", "note=", "--as", "eva", "--data=/d"});
+    const auto parsed =
+        cli::parse(table(), {"register", "set", "servers", "web1", "name=A b", "note=", "--as", "eva", "--data=/d"});
     ASSERT_TRUE(parsed);
     EXPECT_EQ(parsed->path, "register set");
     EXPECT_THAT(parsed->values.at("FIELD=VALUE"), ElementsAre("name=A b", "note="));
@@ -84,7 +85,8 @@ TEST(Parse, FindsTheDeepestCommandAndItsValues) {
 }
 
 TEST(Parse, TakesCommonOptionsAnywhere) {
-    for (const auto& arguments : std::vector<std::vector<std::string>>{{"--json", "policy", "versions"}, {"policy", "--json", "versions"}, {"policy", "versions", "--json"}}) {
+    for (const auto& arguments : std::vector<std::vector<std::string>>{
+             {"--json", "policy", "versions"}, {"policy", "--json", "versions"}, {"policy", "versions", "--json"}}) {
         const auto parsed = cli::parse(table(), arguments);
         ASSERT_TRUE(parsed);
         EXPECT_EQ(parsed->path, "policy versions");
@@ -217,7 +219,8 @@ TEST_F(WithData, RegisterRowsFromTheKeyboard) {
     ASSERT_EQ(added.code, 0) << added.err;
     EXPECT_THAT(on_data({"register", "show", "premises", "north"}).out, HasSubstr("Nord"));
     EXPECT_EQ(on_data({"register", "set", "premises", "north", "name=Nordhavn", "--version", "1"}).code, 0);
-    EXPECT_EQ(on_data({"register", "set", "premises", "north", "name=X", "--version", "1"}).code, 2) << "the row has moved on";
+    EXPECT_EQ(on_data({"register", "set", "premises", "north", "name=X", "--version", "1"}).code, 2)
+        << "the row has moved on";
     const auto history = on_data({"register", "history", "premises", "north", "--json"}).read();
     EXPECT_EQ(history.size(), 2u);
     EXPECT_THAT(on_data({"register", "history", "premises", "north"}).out, HasSubstr("+ name = Nordhavn"));
@@ -234,7 +237,8 @@ TEST_F(WithData, RegisterImportIsPreviewedAndAllOrNothing) {
     EXPECT_THAT(preview.out, HasSubstr("+ south"));
     EXPECT_THAT(preview.out, HasSubstr("2 new"));
     EXPECT_EQ(on_data({"register", "show", "premises", "south"}).code, 2) << "a preview changes nothing";
-    const auto bad = on_data({"register", "import", "premises", file("q.csv", "id,name,kind\nwest,Vest,office\nBAD ID,x,office\n")});
+    const auto bad =
+        on_data({"register", "import", "premises", file("q.csv", "id,name,kind\nwest,Vest,office\nBAD ID,x,office\n")});
     EXPECT_EQ(bad.code, 1);
     EXPECT_THAT(bad.err, HasSubstr("q.csv:3"));
     EXPECT_EQ(on_data({"register", "show", "premises", "west"}).code, 2) << "all or nothing";
@@ -265,8 +269,11 @@ TEST_F(WithData, TheLogIsWholeAndSaysSo) {
 TEST_F(WithData, ExceptionsHaveAnEnd) {
     const auto control = on_data({"status", "--json"}).read().at("controls").at(0).at("id").get<std::string>();
     EXPECT_EQ(on_data({"exception", "grant", control, "--reason", "a new server is on its way"}).code, 2) << "no end";
-    EXPECT_EQ(on_data({"exception", "grant", control, "--reason", "x", "--until", "2020-01-01"}).code, 2) << "over already";
-    const auto granted = on_data({"exception", "grant", control, "--reason", "a new server is on its way", "--until", format_date(std::chrono::floor<std::chrono::days>(SystemClock().now()) + std::chrono::days(30)), "--json"});
+    EXPECT_EQ(on_data({"exception", "grant", control, "--reason", "x", "--until", "2020-01-01"}).code, 2)
+        << "over already";
+    const auto granted = on_data(
+        {"exception", "grant", control, "--reason", "a new server is on its way", "--until",
+         format_date(std::chrono::floor<std::chrono::days>(SystemClock().now()) + std::chrono::days(30)), "--json"});
     ASSERT_EQ(granted.code, 0) << granted.err;
     EXPECT_THAT(on_data({"exception", "list"}).out, HasSubstr(control));
     EXPECT_EQ(on_data({"exception", "revoke", granted.read().at("id").get<std::string>()}).code, 0);

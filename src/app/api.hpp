@@ -13,12 +13,12 @@ namespace tilsyn::app {
 
 // What the routes need of the service around them. Functions may be empty, as in tests; called on pool threads.
 struct ServiceHooks {
-    bool metrics_public = false;            // listening on loopback only
-    std::function<std::string()> metrics;   // the text of /metrics
-    std::function<bool()> log_verified;     // the head of the log fitted its entries when it was last looked at
+    bool metrics_public = false;           // listening on loopback only
+    std::function<std::string()> metrics;  // the text of /metrics
+    std::function<bool()> log_verified;    // the head of the log fitted its entries when it was last looked at
     std::function<bool()> engine_alive;
-    std::function<void()> wake;             // something may be due now
-    std::function<void()> keys_changed;     // a key was revoked here: forget what was known of keys
+    std::function<void()> wake;          // something may be due now
+    std::function<void()> keys_changed;  // a key was revoked here: forget what was known of keys
 };
 
 // `app` must outlive the routes. App::engine() must have been called before, or never.

@@ -71,7 +71,9 @@ inline const contract::Schemas& contract_schemas() {
     return schemas;
 }
 
-inline std::string method_word(http::Method method) { return lower_ascii(to_string(method)); }
+inline std::string method_word(http::Method method) {
+    return lower_ascii(to_string(method));
+}
 
 struct Answer {
     int status = 0;
@@ -98,7 +100,9 @@ class Api : public testing::Test {
         hooks_.metrics = [] { return std::string("tilsyn_build_info 1\n"); };
         router_ = std::make_unique<http::Router>(routes(*app_, hooks_));
     }
-    void write_policy(std::string_view text) { ASSERT_TRUE(write_file(folder_.path() / "policy" / "policy.toml", text)); }
+    void write_policy(std::string_view text) {
+        ASSERT_TRUE(write_file(folder_.path() / "policy" / "policy.toml", text));
+    }
 
     struct Ask {
         http::Method method = http::Method::get;
@@ -132,13 +136,17 @@ class Api : public testing::Test {
         if (route != nullptr) hold_to_contract(*route, response, answer);
         return answer;
     }
-    Answer get(const std::string& path, std::map<std::string, std::string> query = {}) { return ask({.path = path, .key = read_, .body = {}, .query = std::move(query)}); }
-    Answer send(http::Method method, const std::string& path, const std::string& body, std::map<std::string, std::string> query = {}) {
+    Answer get(const std::string& path, std::map<std::string, std::string> query = {}) {
+        return ask({.path = path, .key = read_, .body = {}, .query = std::move(query)});
+    }
+    Answer send(http::Method method, const std::string& path, const std::string& body,
+                std::map<std::string, std::string> query = {}) {
         return ask({.method = method, .path = path, .key = write_, .body = body, .query = std::move(query)});
     }
 
     void apply() {
-        const auto applied = ask({.method = http::Method::post, .path = "/api/v1/policy/apply", .key = admin_, .body = {}});
+        const auto applied =
+            ask({.method = http::Method::post, .path = "/api/v1/policy/apply", .key = admin_, .body = {}});
         ASSERT_EQ(applied.status, 200) << applied.text;
     }
     void run_due() {
@@ -171,13 +179,15 @@ class Api : public testing::Test {
             EXPECT_TRUE(answer.text.empty()) << what;
             return;
         }
-        const auto type = std::string(trim(std::string_view(response.content_type).substr(0, response.content_type.find(';'))));
+        const auto type =
+            std::string(trim(std::string_view(response.content_type).substr(0, response.content_type.find(';'))));
         if (!described["content"].contains(type)) {
             ADD_FAILURE() << what << ": " << type << " is not in the contract";
             return;
         }
         if (answer.body.is_null()) return;
-        for (const auto& fault : schemas.faults(described["content"][type]["schema"], answer.body)) ADD_FAILURE() << what << fault;
+        for (const auto& fault : schemas.faults(described["content"][type]["schema"], answer.body))
+            ADD_FAILURE() << what << fault;
     }
 };
 

@@ -17,7 +17,11 @@ Result<http::Response> list(App& app, const http::Request& request) {
     TRY(const auto keys, list_keys(*reader));
     json out = json::array();
     for (const auto& key : keys)
-        out.push_back({{"id", key.id}, {"name", key.name}, {"role", to_string(key.role)}, {"created_at", moment(key.created_at)}, {"revoked_at", moment_or_null(key.revoked_at)}});
+        out.push_back({{"id", key.id},
+                       {"name", key.name},
+                       {"role", to_string(key.role)},
+                       {"created_at", moment(key.created_at)},
+                       {"revoked_at", moment_or_null(key.revoked_at)}});
     return answer({{"keys", std::move(out)}});
 }
 
@@ -34,14 +38,17 @@ Result<http::Response> create(App& app, const http::Request& request) {
 }  // namespace
 
 void add_key_routes(Routes& routes, App& app, const ServiceHooks& hooks) {
-    routes.push_back(route(Method::get, "/api/v1/keys", {Auth::admin, 0, Rate::light}, [&app](const auto& r) { return list(app, r); }));
-    routes.push_back(route(Method::post, "/api/v1/keys", {Auth::admin, small_body, Rate::light}, [&app](const auto& r) { return create(app, r); }));
-    routes.push_back(route(Method::delete_, "/api/v1/keys/{id}", {Auth::admin, 0, Rate::light}, [&app, hooks](const http::Request& request) -> Result<http::Response> {
-        TRY_VOID(Query::of(request));
-        TRY_VOID(revoke_key(app.committer(), request.params.at("id"), request.actor));
-        if (hooks.keys_changed) hooks.keys_changed();
-        return no_content();
-    }));
+    routes.push_back(route(Method::get, "/api/v1/keys", {Auth::admin, 0, Rate::light},
+                           [&app](const auto& r) { return list(app, r); }));
+    routes.push_back(route(Method::post, "/api/v1/keys", {Auth::admin, small_body, Rate::light},
+                           [&app](const auto& r) { return create(app, r); }));
+    routes.push_back(route(Method::delete_, "/api/v1/keys/{id}", {Auth::admin, 0, Rate::light},
+                           [&app, hooks](const http::Request& request) -> Result<http::Response> {
+                               TRY_VOID(Query::of(request));
+                               TRY_VOID(revoke_key(app.committer(), request.params.at("id"), request.actor));
+                               if (hooks.keys_changed) hooks.keys_changed();
+                               return no_content();
+                           }));
 }
 
 }  // namespace tilsyn::app::api

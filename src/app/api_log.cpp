@@ -29,10 +29,13 @@ Result<http::Response> entries(App& app, const http::Request& request) {
     TRY(const auto reader, Reader::get(app));
     json list = json::array();
     bool more = false;
-    TRY_VOID(reader->each("SELECT idx, leaf, body FROM log_entry WHERE idx >= ? ORDER BY idx LIMIT ?", std::array<db::Value, 2>{from, limit + 1},
-                          [&](const db::Row& row) -> Result<bool> {
+    TRY_VOID(reader->each("SELECT idx, leaf, body FROM log_entry WHERE idx >= ? ORDER BY idx LIMIT ?",
+                          std::array<db::Value, 2>{from, limit + 1}, [&](const db::Row& row) -> Result<bool> {
                               more = std::int64_t(list.size()) == limit;
-                              if (!more) list.push_back({{"index", row.integer(0)}, {"leaf", crypto::base64(row.blob(1))}, {"body", row.text(2)}});
+                              if (!more)
+                                  list.push_back({{"index", row.integer(0)},
+                                                  {"leaf", crypto::base64(row.blob(1))},
+                                                  {"body", row.text(2)}});
                               return true;
                           }));
     json next = more ? json(list.back()["index"].get<std::int64_t>() + 1) : json(nullptr);
@@ -42,8 +45,10 @@ Result<http::Response> entries(App& app, const http::Request& request) {
 }  // namespace
 
 void add_log_routes(Routes& routes, App& app, const ServiceHooks&) {
-    routes.push_back(route(Method::get, "/api/v1/log/head", {Auth::read, 0, Rate::light}, [&app](const auto& r) { return head(app, r); }));
-    routes.push_back(route(Method::get, "/api/v1/log/entries", {Auth::read, 0, Rate::light}, [&app](const auto& r) { return entries(app, r); }));
+    routes.push_back(route(Method::get, "/api/v1/log/head", {Auth::read, 0, Rate::light},
+                           [&app](const auto& r) { return head(app, r); }));
+    routes.push_back(route(Method::get, "/api/v1/log/entries", {Auth::read, 0, Rate::light},
+                           [&app](const auto& r) { return entries(app, r); }));
 }
 
 }  // namespace tilsyn::app::api

@@ -35,9 +35,13 @@ class LogEntry : public Api {
                     ADD_FAILURE() << "not in the schema: " << text;
                     continue;
                 }
-                for (const auto& fault : schemas_.faults(schemas_.document()["$defs"][kind], body)) ADD_FAILURE() << text << fault;
+                for (const auto& fault : schemas_.faults(schemas_.document()["$defs"][kind], body))
+                    ADD_FAILURE() << text << fault;
                 for (const auto& [name, schema] : schemas_.document()["$defs"][kind]["properties"].items())
-                    if (body.contains(name) && schema.contains("pattern")) EXPECT_TRUE(std::regex_match(body[name].get<std::string>(), std::regex(schema["pattern"].get<std::string>()))) << name << " of " << text;
+                    if (body.contains(name) && schema.contains("pattern"))
+                        EXPECT_TRUE(std::regex_match(body[name].get<std::string>(),
+                                                     std::regex(schema["pattern"].get<std::string>())))
+                            << name << " of " << text;
             }
             from = page.body["next"].is_null() ? "" : page.body["next"].dump();
         }
@@ -60,17 +64,33 @@ check = { kind = "query", sql = "SELECT id AS subject FROM people WHERE email IS
 )";
     write_policy(policy);
     apply();
-    ASSERT_EQ(send(Method::put, people + "/rows/anne", R"({"fields":{"name":"Anne Secret","roles":["it"]}})").status, 201);
-    ASSERT_EQ(ask({.method = Method::post, .path = suppliers + "/import", .key = write_, .body = "id,name,kind\na,A,hosting\nb,B,mail\n", .query = {{"format", "csv"}}, .type = "text/csv"}).status, 200);
+    ASSERT_EQ(send(Method::put, people + "/rows/anne", R"({"fields":{"name":"Anne Secret","roles":["it"]}})").status,
+              201);
+    ASSERT_EQ(ask({.method = Method::post,
+                   .path = suppliers + "/import",
+                   .key = write_,
+                   .body = "id,name,kind\na,A,hosting\nb,B,mail\n",
+                   .query = {{"format", "csv"}},
+                   .type = "text/csv"})
+                  .status,
+              200);
     ASSERT_EQ(send(Method::patch, suppliers + "/rows/b", R"({"fields":{"country":"DK"}})").status, 200);
     run_due();
-    const auto granted = send(Method::post, "/api/v1/exceptions", R"({"control":"person-mail","subject":"people/anne","reason":"Secret reason","until":"2027-01-01T00:00:00Z"})");
+    const auto granted = send(
+        Method::post, "/api/v1/exceptions",
+        R"({"control":"person-mail","subject":"people/anne","reason":"Secret reason","until":"2027-01-01T00:00:00Z"})");
     ASSERT_EQ(granted.status, 201);
     ASSERT_EQ(send(Method::delete_, "/api/v1/exceptions/" + granted.body["id"].get<std::string>(), "").status, 204);
-    ASSERT_EQ(send(Method::post, "/api/v1/sign-offs", R"({"control":"round","person":"anne","decision":"pass","note":"Secret note"})").status, 201);
+    ASSERT_EQ(send(Method::post, "/api/v1/sign-offs",
+                   R"({"control":"round","person":"anne","decision":"pass","note":"Secret note"})")
+                  .status,
+              201);
     ASSERT_EQ(send(Method::post, "/api/v1/controls/supplier-country/run", "").status, 202);
     ASSERT_EQ(send(Method::delete_, suppliers + "/rows/a", "").status, 204);
-    const auto made = ask({.method = Method::post, .path = "/api/v1/keys", .key = admin_, .body = R"({"name":"Secret name","role":"read"})"});
+    const auto made = ask({.method = Method::post,
+                           .path = "/api/v1/keys",
+                           .key = admin_,
+                           .body = R"({"name":"Secret name","role":"read"})"});
     ASSERT_TRUE(revoke_key(app_->committer(), split(made.body["key"].get<std::string>(), '_')[1], "test"));
     write_policy(small_policy);
     apply();
@@ -79,15 +99,21 @@ check = { kind = "query", sql = "SELECT id AS subject FROM people WHERE email IS
     app_->engine().stop(std::chrono::seconds(5));
 
     const auto kinds = check_all();
-    for (const auto* kind : {"control.define", "control.retire", "control.population", "control.request", "control.outcome", "control.signoff", "finding.open", "finding.close",
-                             "exception.grant", "exception.revoke", "policy.apply", "register.change", "key.add", "key.revoke", "node.start", "node.stop"})
+    for (const auto* kind :
+         {"control.define", "control.retire", "control.population", "control.request", "control.outcome",
+          "control.signoff", "finding.open", "finding.close", "exception.grant", "exception.revoke", "policy.apply",
+          "register.change", "key.add", "key.revoke", "node.start", "node.stop"})
         EXPECT_TRUE(kinds.contains(kind)) << kind << ": the scenario did not write one";
-    EXPECT_EQ(ask({.path = "/api/v1/log/entries", .key = read_, .body = {}, .query = {{"limit", "1000"}}}).text.find("Secret"), std::string::npos) << "personal data in the log";
+    EXPECT_EQ(ask({.path = "/api/v1/log/entries", .key = read_, .body = {}, .query = {{"limit", "1000"}}})
+                  .text.find("Secret"),
+              std::string::npos)
+        << "personal data in the log";
 }
 
 TEST_F(LogEntry, SchemaSourceAndPageNameTheSameKinds) {
     std::set<std::string> in_source, in_schema, in_page;
-    const std::regex made(R"re(Entry(?: entry)?\("([a-z]+\.?[a-z]*)"|entry_for\((?:plan, )?"([a-z.]+)"|\? "(control\.[a-z]+)" : "(control\.[a-z]+)")re");
+    const std::regex made(
+        R"re(Entry(?: entry)?\("([a-z]+\.?[a-z]*)"|entry_for\((?:plan, )?"([a-z.]+)"|\? "(control\.[a-z]+)" : "(control\.[a-z]+)")re");
     for (const auto& file : std::filesystem::recursive_directory_iterator("src")) {
         const auto name = file.path().filename().string();
         if (!name.ends_with(".cpp") || name.ends_with("_test.cpp")) continue;

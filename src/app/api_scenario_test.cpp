@@ -21,13 +21,15 @@ class Scenario : public Api {
         return json{{"fields", fields}}.dump();
     }
     void add_person(const std::string& id) {
-        const auto added = send(Method::put, "/api/v1/registers/people/rows/" + id, R"({"fields":{"name":"N","roles":["it"]}})");
+        const auto added =
+            send(Method::put, "/api/v1/registers/people/rows/" + id, R"({"fields":{"name":"N","roles":["it"]}})");
         ASSERT_EQ(added.status, 201) << added.text;
     }
 };
 
 TEST_F(Scenario, BeforeAPolicyThereIsNothingToShow) {
-    for (const auto* path : {"/api/v1/status", "/api/v1/controls", "/api/v1/policy", "/api/v1/policy/coverage", "/api/v1/sign-offs"}) {
+    for (const auto* path :
+         {"/api/v1/status", "/api/v1/controls", "/api/v1/policy", "/api/v1/policy/coverage", "/api/v1/sign-offs"}) {
         const auto none = get(path);
         EXPECT_EQ(none.status, 404) << path;
         EXPECT_THAT(none.body["detail"], HasSubstr("no policy")) << path;
@@ -44,11 +46,27 @@ TEST_F(Scenario, RowsAreAddedChangedAndRemoved) {
     EXPECT_EQ(added.body["fields"]["it_supplier"], "true");
 
     EXPECT_EQ(send(Method::put, row, supplier("DK")).status, 409);
-    const auto changed = ask({.method = Method::patch, .path = row, .key = write_, .body = R"({"fields":{"country":null}})", .headers = {{"if-match", "\"1\""}}});
+    const auto changed = ask({.method = Method::patch,
+                              .path = row,
+                              .key = write_,
+                              .body = R"({"fields":{"country":null}})",
+                              .headers = {{"if-match", "\"1\""}}});
     ASSERT_EQ(changed.status, 200) << changed.text;
     EXPECT_FALSE(changed.body["fields"].contains("country"));
-    EXPECT_EQ(ask({.method = Method::patch, .path = row, .key = write_, .body = R"({"fields":{"country":"SE"}})", .headers = {{"if-match", "\"1\""}}}).status, 409);
-    EXPECT_EQ(ask({.method = Method::patch, .path = row, .key = write_, .body = R"({"fields":{}})", .headers = {{"if-match", "1"}}}).status, 400);
+    EXPECT_EQ(ask({.method = Method::patch,
+                   .path = row,
+                   .key = write_,
+                   .body = R"({"fields":{"country":"SE"}})",
+                   .headers = {{"if-match", "\"1\""}}})
+                  .status,
+              409);
+    EXPECT_EQ(ask({.method = Method::patch,
+                   .path = row,
+                   .key = write_,
+                   .body = R"({"fields":{}})",
+                   .headers = {{"if-match", "1"}}})
+                  .status,
+              400);
 
     const auto wrong = send(Method::patch, row, R"({"fields":{"country":"Denmark"}})");
     EXPECT_EQ(wrong.status, 422) << wrong.text;
@@ -64,7 +82,9 @@ TEST_F(Scenario, RowsAreAddedChangedAndRemoved) {
     EXPECT_EQ(send(Method::patch, row, R"({"fields":{"name":"a\u0000b"}})").status, 400);
     EXPECT_EQ(send(Method::patch, row, R"({"fields":{"na\u0000me":"a"}})").status, 400);
     EXPECT_EQ(send(Method::patch, row, "{\"fields\":{\"name\":\"a\xff\"}}").status, 400);
-    EXPECT_EQ(ask({.method = Method::patch, .path = row, .key = write_, .body = R"({"fields":{}})", .type = "text/csv"}).status, 415);
+    EXPECT_EQ(ask({.method = Method::patch, .path = row, .key = write_, .body = R"({"fields":{}})", .type = "text/csv"})
+                  .status,
+              415);
     EXPECT_EQ(send(Method::patch, suppliers_ + "/rows/nobody", R"({"fields":{"country":"SE"}})").status, 404);
     EXPECT_EQ(send(Method::put, suppliers_ + "/rows/Bad Id", supplier()).status, 422);
 
@@ -74,7 +94,10 @@ TEST_F(Scenario, RowsAreAddedChangedAndRemoved) {
     EXPECT_EQ(history.body["changes"][0]["before"]["country"], "DK");
     EXPECT_EQ(get(row + "/history", {{"limit", "1"}}).body["more"], true);
 
-    ASSERT_EQ(send(Method::put, suppliers_ + "/rows/daughter", R"({"fields":{"name":"D","kind":"other","parent":"firm"}})").status, 201);
+    ASSERT_EQ(
+        send(Method::put, suppliers_ + "/rows/daughter", R"({"fields":{"name":"D","kind":"other","parent":"firm"}})")
+            .status,
+        201);
     EXPECT_EQ(send(Method::delete_, row, "").status, 409);
     EXPECT_EQ(send(Method::delete_, suppliers_ + "/rows/daughter", "").status, 204);
     EXPECT_EQ(send(Method::delete_, row, "").status, 204);
@@ -83,7 +106,8 @@ TEST_F(Scenario, RowsAreAddedChangedAndRemoved) {
 }
 
 TEST_F(Scenario, RowsComeInPages) {
-    for (int i = 0; i < 5; ++i) ASSERT_EQ(send(Method::put, suppliers_ + "/rows/s" + std::to_string(i), supplier("DK")).status, 201);
+    for (int i = 0; i < 5; ++i)
+        ASSERT_EQ(send(Method::put, suppliers_ + "/rows/s" + std::to_string(i), supplier("DK")).status, 201);
     const auto first = get(suppliers_ + "/rows", {{"limit", "2"}});
     EXPECT_EQ(first.body["rows"].size(), 2u);
     EXPECT_EQ(first.body["total"], 5);
@@ -92,7 +116,8 @@ TEST_F(Scenario, RowsComeInPages) {
     EXPECT_EQ(last.body["rows"].size(), 3u);
     EXPECT_EQ(last.body["next"], nullptr);
     EXPECT_EQ(get(suppliers_ + "/rows", {{"search", "S3"}}).body["total"], 1);
-    for (const auto* limit : {"0", "1001", "many", "-1", "", "99999999999999999999"}) EXPECT_EQ(get(suppliers_ + "/rows", {{"limit", limit}}).status, 400) << limit;
+    for (const auto* limit : {"0", "1001", "many", "-1", "", "99999999999999999999"})
+        EXPECT_EQ(get(suppliers_ + "/rows", {{"limit", limit}}).status, 400) << limit;
 }
 
 TEST_F(Scenario, RegistersAreDeclared) {
@@ -102,12 +127,19 @@ TEST_F(Scenario, RegistersAreDeclared) {
     const auto unknown = ask({.path = "/api/v1/registers/supliers", .key = read_, .body = {}, .lang = Lang::da});
     EXPECT_EQ(unknown.status, 404);
     EXPECT_THAT(unknown.body["detail"], HasSubstr("mente du “suppliers”?"));
-    for (const auto* rest : {"/rows", "/rows/x", "/rows/x/history", "/export"}) EXPECT_EQ(get(std::string("/api/v1/registers/supliers") + rest).status, 404) << rest;
+    for (const auto* rest : {"/rows", "/rows/x", "/rows/x/history", "/export"})
+        EXPECT_EQ(get(std::string("/api/v1/registers/supliers") + rest).status, 404) << rest;
 }
 
 TEST_F(Scenario, FilesGoInAndOut) {
-    const auto import = [&](const std::string& body, std::map<std::string, std::string> query, const std::string& type = "text/csv") {
-        return ask({.method = Method::post, .path = suppliers_ + "/import", .key = write_, .body = body, .query = std::move(query), .type = type});
+    const auto import = [&](const std::string& body, std::map<std::string, std::string> query,
+                            const std::string& type = "text/csv") {
+        return ask({.method = Method::post,
+                    .path = suppliers_ + "/import",
+                    .key = write_,
+                    .body = body,
+                    .query = std::move(query),
+                    .type = type});
     };
     const std::string good = "id,name,kind,country\na,A,hosting,DK\nb,B,mail,SE\n";
     const auto dry = import(good, {{"format", "csv"}, {"dry_run", "true"}});
@@ -119,12 +151,14 @@ TEST_F(Scenario, FilesGoInAndOut) {
     EXPECT_EQ(faulty.status, 422);
     EXPECT_EQ(faulty.body["errors"].size(), 2u) << faulty.text;
     EXPECT_EQ(faulty.body["errors"][0]["line"], 2);
-    const auto faulty_dry = import("id,name,kind,country\na,A,hosting,Denmark\n", {{"format", "csv"}, {"dry_run", "true"}});
+    const auto faulty_dry =
+        import("id,name,kind,country\na,A,hosting,Denmark\n", {{"format", "csv"}, {"dry_run", "true"}});
     EXPECT_EQ(faulty_dry.status, 200);
     EXPECT_EQ(faulty_dry.body["lines"][0]["what"], "faulty");
 
     EXPECT_EQ(import(good, {{"format", "csv"}}).body["applied"], true);
-    const auto json_file = ask({.path = suppliers_ + "/export", .key = read_, .body = {}, .query = {{"format", "json"}}});
+    const auto json_file =
+        ask({.path = suppliers_ + "/export", .key = read_, .body = {}, .query = {{"format", "json"}}});
     EXPECT_EQ(json_file.body.size(), 2u);
     EXPECT_EQ(import(json_file.text, {{"format", "json"}}, "application/json").body["same"], 2);
     const auto csv = get(suppliers_ + "/export");
@@ -180,8 +214,15 @@ TEST_F(Scenario, ControlsRunAndFailAndAreAccepted) {
     EXPECT_EQ(get("/api/v1/findings", {{"which", "opne"}}).status, 400);
 
     const auto grant = [&](const json& body) { return send(Method::post, "/api/v1/exceptions", body.dump()); };
-    const json good{{"control", "supplier-country"}, {"subject", "suppliers/bad"}, {"reason", "Moving out"}, {"until", "2027-01-01T00:00:00Z"}};
-    const auto with = [&](const char* name, const json& value) { auto body = good; body[name] = value; return body; };
+    const json good{{"control", "supplier-country"},
+                    {"subject", "suppliers/bad"},
+                    {"reason", "Moving out"},
+                    {"until", "2027-01-01T00:00:00Z"}};
+    const auto with = [&](const char* name, const json& value) {
+        auto body = good;
+        body[name] = value;
+        return body;
+    };
     EXPECT_EQ(grant(with("control", "none")).status, 404);
     EXPECT_EQ(grant(with("subject", "suppliers/nobody")).status, 404);
     EXPECT_EQ(grant(with("reason", "")).status, 422);
@@ -189,7 +230,10 @@ TEST_F(Scenario, ControlsRunAndFailAndAreAccepted) {
     EXPECT_EQ(grant(with("until", "tomorrow")).status, 400);
     EXPECT_EQ(grant(with("until", "2020-01-01T00:00:00Z")).status, 422);
     EXPECT_EQ(grant(with("until", 5)).status, 400);
-    EXPECT_EQ(ask({.method = Method::post, .path = "/api/v1/exceptions", .key = write_, .body = "x", .type = "text/csv"}).status, 415);
+    EXPECT_EQ(
+        ask({.method = Method::post, .path = "/api/v1/exceptions", .key = write_, .body = "x", .type = "text/csv"})
+            .status,
+        415);
     const auto granted = grant(good);
     ASSERT_EQ(granted.status, 201) << granted.text;
     EXPECT_EQ(granted.body["granted_by"], "key:worker");
@@ -211,7 +255,8 @@ TEST_F(Scenario, ControlsRunAndFailAndAreAccepted) {
     EXPECT_EQ(requested.body["requested"], 2);
     EXPECT_TRUE(woken);
     EXPECT_EQ(send(Method::post, "/api/v1/controls/none/run", "").status, 404);
-    const auto by_person = ask({.method = Method::post, .path = "/api/v1/controls/round/run", .key = write_, .body = {}, .lang = Lang::da});
+    const auto by_person = ask(
+        {.method = Method::post, .path = "/api/v1/controls/round/run", .key = write_, .body = {}, .lang = Lang::da});
     EXPECT_EQ(by_person.status, 409);
     EXPECT_THAT(by_person.body["detail"], HasSubstr("underskrives af en person"));
 }
@@ -224,12 +269,23 @@ TEST_F(Scenario, PeopleSign) {
     EXPECT_EQ(asked.body["asked"][0]["persons"], json({"anne"}));
     EXPECT_EQ(asked.body["asked"][0]["check"]["steps"][0]["da"], "Gå");
     EXPECT_EQ(get("/api/v1/sign-offs", {{"person", "bo"}, {"ahead", "60 days"}}).body["asked"].size(), 0u);
-    for (const auto* span : {"soon", "500 days", "-1 d"}) EXPECT_EQ(get("/api/v1/sign-offs", {{"ahead", span}}).status, 400) << span;
+    for (const auto* span : {"soon", "500 days", "-1 d"})
+        EXPECT_EQ(get("/api/v1/sign-offs", {{"ahead", span}}).status, 400) << span;
 
-    const auto file = ask({.method = Method::post, .path = "/api/v1/evidence", .key = write_, .body = "a photo", .type = "application/octet-stream"});
+    const auto file = ask({.method = Method::post,
+                           .path = "/api/v1/evidence",
+                           .key = write_,
+                           .body = "a photo",
+                           .type = "application/octet-stream"});
     ASSERT_EQ(file.status, 201) << file.text;
     EXPECT_EQ(file.body["sha256"], crypto::hex(crypto::sha256("a photo")));
-    EXPECT_EQ(ask({.method = Method::post, .path = "/api/v1/evidence", .key = write_, .body = "a", .type = "application/json"}).status, 415);
+    EXPECT_EQ(ask({.method = Method::post,
+                   .path = "/api/v1/evidence",
+                   .key = write_,
+                   .body = "a",
+                   .type = "application/json"})
+                  .status,
+              415);
 
     const auto sign = [&](const json& body) { return send(Method::post, "/api/v1/sign-offs", body.dump()); };
     EXPECT_EQ(sign({{"control", "none"}, {"person", "anne"}, {"decision", "pass"}}).status, 404);
@@ -237,7 +293,11 @@ TEST_F(Scenario, PeopleSign) {
     EXPECT_EQ(sign({{"control", "round"}, {"person", "anne"}}).status, 400);
     const auto stranger = sign({{"control", "round"}, {"person", "bo"}, {"decision", "pass"}});
     EXPECT_GE(stranger.status, 403) << stranger.text;
-    const auto good = sign({{"control", "round"}, {"person", "anne"}, {"decision", "pass"}, {"note", "All well"}, {"evidence", {file.body["sha256"]}}});
+    const auto good = sign({{"control", "round"},
+                            {"person", "anne"},
+                            {"decision", "pass"},
+                            {"note", "All well"},
+                            {"evidence", {file.body["sha256"]}}});
     ASSERT_EQ(good.status, 201) << good.text;
     EXPECT_EQ(good.body["outcome"], "pass");
     EXPECT_EQ(get("/api/v1/controls/round").body["verdict"], "pass");
@@ -290,7 +350,9 @@ TEST_F(Scenario, TheLogIsShownAsItWasWritten) {
 }
 
 TEST_F(Scenario, KeysAreMadeShownOnceAndRevoked) {
-    const auto make = [&](const std::string& body) { return ask({.method = Method::post, .path = "/api/v1/keys", .key = admin_, .body = body}); };
+    const auto make = [&](const std::string& body) {
+        return ask({.method = Method::post, .path = "/api/v1/keys", .key = admin_, .body = body});
+    };
     const auto made = make(R"({"name":"robot","role":"read"})");
     ASSERT_EQ(made.status, 201) << made.text;
     const auto key = made.body["key"].get<std::string>();
@@ -298,15 +360,22 @@ TEST_F(Scenario, KeysAreMadeShownOnceAndRevoked) {
     EXPECT_EQ(make(R"({"name":"robot","role":"root"})").status, 400);
     EXPECT_EQ(make(R"({"name":" ","role":"read"})").status, 422);
     EXPECT_EQ(make(R"({"name":"robot"})").status, 400);
-    EXPECT_EQ(ask({.method = Method::post, .path = "/api/v1/keys", .key = admin_, .body = "x", .type = "text/csv"}).status, 415);
+    EXPECT_EQ(
+        ask({.method = Method::post, .path = "/api/v1/keys", .key = admin_, .body = "x", .type = "text/csv"}).status,
+        415);
 
     const auto keys = ask({.path = "/api/v1/keys", .key = admin_, .body = {}});
     EXPECT_EQ(keys.body["keys"].size(), 4u);
     EXPECT_EQ(keys.text.find(key.substr(16)), std::string::npos);
     const auto id = split(key, '_')[1];
-    EXPECT_EQ(ask({.method = Method::delete_, .path = "/api/v1/keys/" + std::string(id), .key = admin_, .body = {}}).status, 204);
-    EXPECT_EQ(ask({.path = "/api/v1/log/head", .key = key, .body = {}}).status, 401) << "at once in the process that revoked it";
-    EXPECT_EQ(ask({.method = Method::delete_, .path = "/api/v1/keys/" + std::string(id), .key = admin_, .body = {}}).status, 404);
+    EXPECT_EQ(
+        ask({.method = Method::delete_, .path = "/api/v1/keys/" + std::string(id), .key = admin_, .body = {}}).status,
+        204);
+    EXPECT_EQ(ask({.path = "/api/v1/log/head", .key = key, .body = {}}).status, 401)
+        << "at once in the process that revoked it";
+    EXPECT_EQ(
+        ask({.method = Method::delete_, .path = "/api/v1/keys/" + std::string(id), .key = admin_, .body = {}}).status,
+        404);
 }
 
 TEST_F(Scenario, AKeyRevokedElsewhereIsRefusedWithinASecond) {

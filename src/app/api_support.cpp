@@ -47,20 +47,28 @@ Fail with_nearest(Fail fault, std::string_view typed, std::span<const std::strin
 
 bool is_of(const json& value, Type type) {
     switch (type) {
-        case Type::text: return value.is_string();
-        case Type::integer: return value.is_number_integer();
-        case Type::texts: return value.is_array() && std::ranges::all_of(value, [](const json& v) { return v.is_string(); });
-        case Type::object: return value.is_object();
+        case Type::text:
+            return value.is_string();
+        case Type::integer:
+            return value.is_number_integer();
+        case Type::texts:
+            return value.is_array() && std::ranges::all_of(value, [](const json& v) { return v.is_string(); });
+        case Type::object:
+            return value.is_object();
     }
     return false;
 }
 
 std::string_view word(Type type) {
     switch (type) {
-        case Type::text: return "string";
-        case Type::integer: return "integer";
-        case Type::texts: return "array of strings";
-        case Type::object: return "object";
+        case Type::text:
+            return "string";
+        case Type::integer:
+            return "integer";
+        case Type::texts:
+            return "array of strings";
+        case Type::object:
+            return "object";
     }
     return "string";
 }
@@ -73,8 +81,10 @@ bool too_deep(std::string_view text) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
         if (quoted) {
-            if (c == '\\') ++i;
-            else if (c == '"') quoted = false;
+            if (c == '\\')
+                ++i;
+            else if (c == '"')
+                quoted = false;
         } else if (c == '"') {
             quoted = true;
         } else if (c == '{' || c == '[') {
@@ -101,7 +111,8 @@ Result<json> parse(const std::string& text) {
             names.back().push_back(std::move(name));
         }
         const bool text_event = event == json::parse_event_t::key || event == json::parse_event_t::value;
-        if (text_event && value.is_string() && value.get_ref<const std::string&>().find('\0') != std::string::npos) nul = true;
+        if (text_event && value.is_string() && value.get_ref<const std::string&>().find('\0') != std::string::npos)
+            nul = true;
         return true;
     };
     auto value = json::parse(text, watch, false);
@@ -120,7 +131,9 @@ http::Route route(http::Method method, std::string pattern, http::Access access,
             }};
 }
 
-http::Response answer(const json& body, int status) { return http::json_response(body.dump(-1, ' ', false, json::error_handler_t::replace), status); }
+http::Response answer(const json& body, int status) {
+    return http::json_response(body.dump(-1, ' ', false, json::error_handler_t::replace), status);
+}
 
 http::Response no_content() {
     http::Response response;
@@ -137,7 +150,8 @@ http::Response problem(const Error& error, const http::Request& request, std::sp
         response.status = status;
         body["status"] = status;
         body["title"] = tr(request.lang, title_key(status));
-        if (status == unsupported_media_type) body["type"] = "urn:tilsyn:problem:wrong-content-type";  // as the router says
+        if (status == unsupported_media_type)
+            body["type"] = "urn:tilsyn:problem:wrong-content-type";  // as the router says
     }
     for (const auto& fault : faults) body["errors"].push_back(nlohmann::ordered_json(fault_json(fault, request.lang)));
     response.body = body.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -158,13 +172,15 @@ std::optional<std::string> Query::text(const std::string& name) const {
     return found->second;
 }
 
-Result<std::int64_t> Query::integer(const std::string& name, std::int64_t otherwise, std::int64_t least, std::int64_t most) const {
+Result<std::int64_t> Query::integer(const std::string& name, std::int64_t otherwise, std::int64_t least,
+                                    std::int64_t most) const {
     const auto given = text(name);
     if (!given) return otherwise;
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(given->data(), given->data() + given->size(), value);
     if (error != std::errc() || end != given->data() + given->size() || value < least || value > most)
-        return fail(Code::invalid, "api.bad-number", {{"name", name}, {"least", std::to_string(least)}, {"most", std::to_string(most)}});
+        return fail(Code::invalid, "api.bad-number",
+                    {{"name", name}, {"least", std::to_string(least)}, {"most", std::to_string(most)}});
     return value;
 }
 
@@ -181,7 +197,8 @@ Result<std::string> Query::choice(const std::string& name, std::initializer_list
     if (!given) return std::string(*choices.begin());
     const std::vector<std::string> names(choices.begin(), choices.end());
     if (std::ranges::find(names, *given) != names.end()) return *given;
-    return with_nearest(fail(Code::invalid, "api.bad-choice", {{"name", name}, {"choices", join(names, ", ")}}), *given, names);
+    return with_nearest(fail(Code::invalid, "api.bad-choice", {{"name", name}, {"choices", join(names, ", ")}}), *given,
+                        names);
 }
 
 Result<void> need_content(const http::Request& request, std::initializer_list<std::string_view> types) {
@@ -205,17 +222,26 @@ Result<json> body_object(const http::Request& request, std::initializer_list<Mem
     for (const auto& member : members) {
         const auto found = body.find(member.name);
         const bool absent = found == body.end() || (found->is_null() && !member.required);
-        if (absent && member.required) return fail(Code::invalid, "api.member-missing", {{"name", std::string(member.name)}});
-        if (absent) body.erase(std::string(member.name));
+        if (absent && member.required)
+            return fail(Code::invalid, "api.member-missing", {{"name", std::string(member.name)}});
+        if (absent)
+            body.erase(std::string(member.name));
         else if (!is_of(*found, member.type))
-            return fail(Code::invalid, "api.bad-member", {{"name", std::string(member.name)}, {"type", std::string(word(member.type))}});
+            return fail(Code::invalid, "api.bad-member",
+                        {{"name", std::string(member.name)}, {"type", std::string(word(member.type))}});
     }
     return body;
 }
 
-std::string moment(Timestamp t) { return format_utc_seconds(t); }
-json moment_or_null(const std::optional<Timestamp>& t) { return t ? json(moment(*t)) : json(nullptr); }
-json text_json(const Text& text) { return {{"da", text.da}, {"en", text.en}}; }
+std::string moment(Timestamp t) {
+    return format_utc_seconds(t);
+}
+json moment_or_null(const std::optional<Timestamp>& t) {
+    return t ? json(moment(*t)) : json(nullptr);
+}
+json text_json(const Text& text) {
+    return {{"da", text.da}, {"en", text.en}};
+}
 json why_json(const Message& message) {
     if (message.key.empty()) return {{"da", ""}, {"en", ""}};
     return {{"da", render(message, Lang::da)}, {"en", render(message, Lang::en)}};
@@ -249,8 +275,9 @@ namespace tilsyn::app {
 
 std::vector<http::Route> routes(App& app, ServiceHooks hooks) {
     api::Routes all;
-    for (const auto add : {api::add_service_routes, api::add_status_routes, api::add_finding_routes, api::add_sign_off_routes,
-                           api::add_register_routes, api::add_policy_routes, api::add_log_routes, api::add_key_routes})
+    for (const auto add :
+         {api::add_service_routes, api::add_status_routes, api::add_finding_routes, api::add_sign_off_routes,
+          api::add_register_routes, api::add_policy_routes, api::add_log_routes, api::add_key_routes})
         add(all, app, hooks);
     return all;
 }

@@ -34,7 +34,8 @@ class Query {
   public:
     static Result<Query> of(const http::Request& request, std::initializer_list<std::string_view> known = {});
     std::optional<std::string> text(const std::string& name) const;
-    Result<std::int64_t> integer(const std::string& name, std::int64_t otherwise, std::int64_t least, std::int64_t most) const;
+    Result<std::int64_t> integer(const std::string& name, std::int64_t otherwise, std::int64_t least,
+                                 std::int64_t most) const;
     Result<bool> flag(const std::string& name, bool otherwise) const;
     // One of `choices`; the first one when it is not given.
     Result<std::string> choice(const std::string& name, std::initializer_list<std::string_view> choices) const;

@@ -35,7 +35,8 @@ std::string hostname() {
 
 std::vector<db::Migration> migrations() {
     std::vector<db::Migration> all;
-    for (const auto list : {log::migrations(), registers::migrations(), policy::migrations(), findings::migrations(), schedule::migrations(), std::span<const db::Migration>(schema)})
+    for (const auto list : {log::migrations(), registers::migrations(), policy::migrations(), findings::migrations(),
+                            schedule::migrations(), std::span<const db::Migration>(schema)})
         all.insert(all.end(), list.begin(), list.end());
     return all;
 }
@@ -46,7 +47,9 @@ Result<std::string> setting(db::Connection& connection, std::string_view name) {
 }
 
 Result<void> set_setting(db::Connection& connection, std::string_view name, std::string_view value) {
-    TRY_VOID(connection.execute("INSERT INTO setting(name, value) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value", {std::string(name), std::string(value)}));
+    TRY_VOID(connection.execute(
+        "INSERT INTO setting(name, value) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+        {std::string(name), std::string(value)}));
     return {};
 }
 
@@ -61,15 +64,21 @@ Result<Settings> read_settings(const std::filesystem::path& data) {
     const auto parsed = parse_toml(*content, path.string());
     if (!parsed) {
         const auto begin = parsed.error().source().begin;
-        return fail(Code::invalid, "app.bad-settings-file").detail(std::string(parsed.error().description())).at({path.string(), int(begin.line), int(begin.column)});
+        return fail(Code::invalid, "app.bad-settings-file")
+            .detail(std::string(parsed.error().description()))
+            .at({path.string(), int(begin.line), int(begin.column)});
     }
     for (const auto& [key, node] : parsed.table()) {
         const auto begin = node.source().begin;
         const Position where{path.string(), int(begin.line), int(begin.column)};
-        if (key == "database" && node.is_string()) settings.database = node.value_or("");
-        else if (key == "address" && node.is_string()) settings.address = node.value_or("");
-        else if (key == "port" && node.is_integer() && node.value_or(0) > 0 && node.value_or(0) < 65536) settings.port = std::uint16_t(node.value_or(0));
-        else return fail(Code::invalid, "app.bad-setting", {{"key", std::string(key.str())}}).at(where);
+        if (key == "database" && node.is_string())
+            settings.database = node.value_or("");
+        else if (key == "address" && node.is_string())
+            settings.address = node.value_or("");
+        else if (key == "port" && node.is_integer() && node.value_or(0) > 0 && node.value_or(0) < 65536)
+            settings.port = std::uint16_t(node.value_or(0));
+        else
+            return fail(Code::invalid, "app.bad-setting", {{"key", std::string(key.str())}}).at(where);
     }
     return settings;
 }
@@ -90,7 +99,9 @@ std::shared_ptr<const schedule::Plan> App::plan() const {
 }
 
 Result<std::unique_ptr<App>> App::open(const Options& options, const Clock& clock) {
-    if (!std::filesystem::exists(options.data / "policy")) return fail(Code::not_found, "app.no-data", {{"path", options.data.string()}}).hint("app.no-data-hint", {{"path", options.data.string()}});
+    if (!std::filesystem::exists(options.data / "policy"))
+        return fail(Code::not_found, "app.no-data", {{"path", options.data.string()}})
+            .hint("app.no-data-hint", {{"path", options.data.string()}});
     std::unique_ptr<App> app(new App);
     app->clock_ = &clock;
     app->data_ = options.data;
@@ -111,12 +122,13 @@ Result<std::unique_ptr<App>> App::open(const Options& options, const Clock& cloc
     TRY_VOID(app->reload_policy());
     if (!app->registers_) {  // no policy yet: the registers that ship
         auto* self = app.get();
-        app->registers_ = std::make_shared<registers::Service>(registers::builtin(), *app->readers_, *app->committer_,
-                                                               [self](log::WriteContext& context, const std::string& name) -> Result<void> {
-                                                                   const auto plan = self->plan();
-                                                                   if (plan) TRY_VOID(schedule::sync(context, *plan, name));
-                                                                   return {};
-                                                               });
+        app->registers_ = std::make_shared<registers::Service>(
+            registers::builtin(), *app->readers_, *app->committer_,
+            [self](log::WriteContext& context, const std::string& name) -> Result<void> {
+                const auto plan = self->plan();
+                if (plan) TRY_VOID(schedule::sync(context, *plan, name));
+                return {};
+            });
         TRY_VOID(app->make_views());
     }
     return app;
@@ -129,12 +141,15 @@ Result<void> App::use_policy(policy::Loaded loaded) {
         TRY(const auto reader, readers_->get());
         TRY(seed, setting(*reader, "lot_seed"));
     }
-    auto plan = std::make_shared<schedule::Plan>(schedule::Plan{std::move(loaded.policy), std::move(loaded.registers), std::move(calendar), seed});
+    auto plan = std::make_shared<schedule::Plan>(
+        schedule::Plan{std::move(loaded.policy), std::move(loaded.registers), std::move(calendar), seed});
     kept_.push_back(plan);
-    auto service = std::make_shared<registers::Service>(plan->registers, *readers_, *committer_, [this](log::WriteContext& context, const std::string& name) -> Result<void> {
-        TRY_VOID(schedule::sync(context, *this->plan(), name));
-        return {};
-    });
+    auto service = std::make_shared<registers::Service>(
+        plan->registers, *readers_, *committer_,
+        [this](log::WriteContext& context, const std::string& name) -> Result<void> {
+            TRY_VOID(schedule::sync(context, *this->plan(), name));
+            return {};
+        });
     {
         std::scoped_lock lock(mutex_);
         plan_ = plan;
@@ -144,7 +159,8 @@ Result<void> App::use_policy(policy::Loaded loaded) {
     return make_views();
 }
 
-// The views follow from the registers' declarations and the program's version; they are made anew only when those change.
+// The views follow from the registers' declarations and the program's version; they are made anew only when those
+// change.
 Result<void> App::make_views() {
     const auto service = registers();
     const auto& catalogue = service->catalogue();
@@ -174,7 +190,8 @@ Result<bool> App::reload_policy() {
         }
         TRY(const auto files, policy::version_files(*reader, newest));
         auto loaded = policy::load(files, files.front().first, checks::kind_specs());
-        if (!loaded.faults.empty()) return std::unexpected(std::move(loaded.faults.front()));  // applied by a newer Tilsyn
+        if (!loaded.faults.empty())
+            return std::unexpected(std::move(loaded.faults.front()));  // applied by a newer Tilsyn
         TRY_VOID(use_policy(std::move(loaded)));
     }
     std::scoped_lock lock(mutex_);
@@ -182,11 +199,13 @@ Result<bool> App::reload_policy() {
     return true;
 }
 
-Result<PolicyApplied> App::apply_policy(const std::filesystem::path& file, std::string_view actor, std::vector<Error>& faults) {
+Result<PolicyApplied> App::apply_policy(const std::filesystem::path& file, std::string_view actor,
+                                        std::vector<Error>& faults) {
     auto loaded = policy::load(file, checks::kind_specs());
     if (!loaded.faults.empty()) {
         faults = std::move(loaded.faults);
-        return fail(Code::invalid, "app.policy-faults", {{"file", file.string()}, {"count", std::to_string(faults.size())}});
+        return fail(Code::invalid, "app.policy-faults",
+                    {{"file", file.string()}, {"count", std::to_string(faults.size())}});
     }
     const std::scoped_lock changing(changing_);
     PolicyApplied result;
@@ -221,7 +240,8 @@ schedule::Engine& App::engine(schedule::Engine::Report report) {
     if (!engine_) {
         schedule::EngineOptions options;
         options.version = version;
-        engine_ = std::make_unique<schedule::Engine>(*committer_, *readers_, environment(), *clock_, options, std::move(report));
+        engine_ = std::make_unique<schedule::Engine>(*committer_, *readers_, environment(), *clock_, options,
+                                                     std::move(report));
         if (const auto current = plan()) engine_->set_plan(current);
     }
     return *engine_;

@@ -42,7 +42,8 @@ struct PolicyApplied {
 
 class App {
   public:
-    // Migrates the database, checks the log's head, loads the policy in force. Code::not_found: there is no data folder.
+    // Migrates the database, checks the log's head, loads the policy in force. Code::not_found: there is no data
+    // folder.
     static Result<std::unique_ptr<App>> open(const Options& options, const Clock& clock);
     ~App();
 
@@ -57,7 +58,8 @@ class App {
     std::shared_ptr<const schedule::Plan> plan() const;
 
     // Loads DATA/policy/policy.toml (or another file) and puts it in force. Faults come back in `faults`.
-    Result<PolicyApplied> apply_policy(const std::filesystem::path& file, std::string_view actor, std::vector<Error>& faults);
+    Result<PolicyApplied> apply_policy(const std::filesystem::path& file, std::string_view actor,
+                                       std::vector<Error>& faults);
     // Takes up a policy that another process has applied. True: there was one.
     Result<bool> reload_policy();
 

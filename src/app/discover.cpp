@@ -32,7 +32,8 @@ std::map<std::string, std::string> os_release(const std::string& root) {
 
 std::string as_id(std::string_view name) {
     std::string id;
-    for (const char c : lower_ascii(name)) id += (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ? c : '-';
+    for (const char c : lower_ascii(name))
+        id += (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ? c : '-';
     while (!id.empty() && (id.front() == '-' || id.front() == '.')) id.erase(0, 1);
     return id.empty() ? "machine" : id.substr(0, 48);  // leaves room for a port behind it
 }
@@ -41,7 +42,8 @@ std::string as_id(std::string_view name) {
 std::string package_source(const std::string& root, const std::string& codename) {
     std::vector<std::string> files{root + "/etc/apt/sources.list"};
     std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(root + "/etc/apt/sources.list.d", error)) files.push_back(entry.path());
+    for (const auto& entry : std::filesystem::directory_iterator(root + "/etc/apt/sources.list.d", error))
+        files.push_back(entry.path());
     std::ranges::sort(files);
     for (const auto& file : files) {
         const auto content = read_file(file, 1 << 20);
@@ -63,8 +65,10 @@ std::string package_source(const std::string& root, const std::string& codename)
 
 // Ports below 1024 and a few well-known ones that something listens on (proc(5), /proc/net/tcp: state 0A).
 std::map<int, std::string> listening(const std::string& root) {
-    static const std::map<int, std::string> known{{22, "SSH"}, {25, "SMTP"}, {53, "DNS"}, {80, "HTTP"}, {110, "POP3"}, {143, "IMAP"}, {443, "HTTPS"},
-                                                  {465, "SMTPS"}, {587, "Submission"}, {993, "IMAPS"}, {995, "POP3S"}, {3306, "MariaDB"}, {5432, "PostgreSQL"}, {8080, "HTTP"}, {8443, "HTTPS"}};
+    static const std::map<int, std::string> known{
+        {22, "SSH"},    {25, "SMTP"},      {53, "DNS"},          {80, "HTTP"},        {110, "POP3"},
+        {143, "IMAP"},  {443, "HTTPS"},    {465, "SMTPS"},       {587, "Submission"}, {993, "IMAPS"},
+        {995, "POP3S"}, {3306, "MariaDB"}, {5432, "PostgreSQL"}, {8080, "HTTP"},      {8443, "HTTPS"}};
     std::map<int, std::string> found;
     for (const char* file : {"/proc/net/tcp", "/proc/net/tcp6"}) {
         const auto content = read_file(root + file, 8 << 20);
@@ -92,13 +96,35 @@ std::vector<Discovered> discover(const std::string& root, const std::filesystem:
     if (hostname.empty()) hostname = "localhost";
     const auto server = as_id(hostname);
     auto os = os_release(root);
-    found.push_back({"servers", server, {{"name", hostname}, {"hostname", hostname}, {"operating_system", os["PRETTY_NAME"]}, {"status", "in_use"}}});
+    found.push_back(
+        {"servers",
+         server,
+         {{"name", hostname}, {"hostname", hostname}, {"operating_system", os["PRETTY_NAME"]}, {"status", "in_use"}}});
     if (const auto source = package_source(root, os["VERSION_CODENAME"]); !source.empty())
-        found.push_back({"services", "package-source", {{"name", "Package source of " + hostname}, {"url", source}, {"probe", "http"}, {"public", "false"}, {"status", "in_use"}}});
+        found.push_back({"services",
+                         "package-source",
+                         {{"name", "Package source of " + hostname},
+                          {"url", source},
+                          {"probe", "http"},
+                          {"public", "false"},
+                          {"status", "in_use"}}});
     for (const auto& [port, name] : listening(root))
-        found.push_back({"services", server + "-" + std::to_string(port),
-                         {{"name", name + " on " + hostname}, {"host", "localhost"}, {"port", std::to_string(port)}, {"probe", "tcp"}, {"server", server}, {"public", "false"}, {"status", "in_use"}}});
-    found.push_back({"data-sets", "tilsyn", {{"name", "Tilsyn: " + data.string()}, {"class", "own"}, {"status", "in_use"}, {"server", server}, {"personal_data", "true"}}});
+        found.push_back({"services",
+                         server + "-" + std::to_string(port),
+                         {{"name", name + " on " + hostname},
+                          {"host", "localhost"},
+                          {"port", std::to_string(port)},
+                          {"probe", "tcp"},
+                          {"server", server},
+                          {"public", "false"},
+                          {"status", "in_use"}}});
+    found.push_back({"data-sets",
+                     "tilsyn",
+                     {{"name", "Tilsyn: " + data.string()},
+                      {"class", "own"},
+                      {"status", "in_use"},
+                      {"server", server},
+                      {"personal_data", "true"}}});
     return found;
 }
 

@@ -8,8 +8,8 @@
 namespace tilsyn::app {
 
 struct InitReport {
-    std::string key;                     // shown once; only its hash is kept
-    std::vector<std::string> registered; // "servers/web1", in order
+    std::string key;                      // shown once; only its hash is kept
+    std::vector<std::string> registered;  // "servers/web1", in order
     std::int64_t policy_version = 0;
     std::int64_t controls = 0, promises = 0;
 };

@@ -13,10 +13,14 @@ namespace {
 
 spdlog::level::level_enum spd(Level level) {
     switch (level) {
-        case Level::debug: return spdlog::level::debug;
-        case Level::info: return spdlog::level::info;
-        case Level::warning: return spdlog::level::warn;
-        case Level::error: return spdlog::level::err;
+        case Level::debug:
+            return spdlog::level::debug;
+        case Level::info:
+            return spdlog::level::info;
+        case Level::warning:
+            return spdlog::level::warn;
+        case Level::error:
+            return spdlog::level::err;
     }
     return spdlog::level::info;
 }
@@ -34,18 +38,24 @@ spdlog::logger& logger() {
 
 }  // namespace
 
-void start_logging(Level least) { logger().set_level(spd(least)); }
+void start_logging(Level least) {
+    logger().set_level(spd(least));
+}
 
-void log_event(Level level, std::string_view event, std::initializer_list<std::pair<std::string_view, std::string>> fields) {
+void log_event(Level level, std::string_view event,
+               std::initializer_list<std::pair<std::string_view, std::string>> fields) {
     if (!logger().should_log(spd(level))) return;
-    nlohmann::ordered_json line{{"time", format_utc(SystemClock().now())}, {"level", words[std::size_t(level)]}, {"event", event}};
+    nlohmann::ordered_json line{
+        {"time", format_utc(SystemClock().now())}, {"level", words[std::size_t(level)]}, {"event", event}};
     for (const auto& [name, value] : fields) line[std::string(name)] = value;
     logger().log(spd(level), "{}", line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 void log_error(std::string_view event, const Error& error) {
-    log_event(Level::error, event, {{"code", std::string(to_string(error.code))}, {"message", render(error, Lang::en)},
-                                    {"raised", std::string(error.raised.file_name()) + ":" + std::to_string(error.raised.line())}});
+    log_event(Level::error, event,
+              {{"code", std::string(to_string(error.code))},
+               {"message", render(error, Lang::en)},
+               {"raised", std::string(error.raised.file_name()) + ":" + std::to_string(error.raised.line())}});
 }
 
 }  // namespace tilsyn::app

@@ -12,7 +12,8 @@ namespace tilsyn::app {
 enum class Level { debug, info, warning, error };
 void start_logging(Level least);
 // event: a stable dotted name, "http.request"; fields: names and values.
-void log_event(Level level, std::string_view event, std::initializer_list<std::pair<std::string_view, std::string>> fields = {});
+void log_event(Level level, std::string_view event,
+               std::initializer_list<std::pair<std::string_view, std::string>> fields = {});
 void log_error(std::string_view event, const Error& error);
 
 }  // namespace tilsyn::app

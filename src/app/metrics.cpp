@@ -2,9 +2,9 @@
 
 #include <unistd.h>
 
+#include <fmt/format.h>
 #include <cmath>
 #include <filesystem>
-#include <fmt/format.h>
 #include <fstream>
 #include <map>
 
@@ -24,8 +24,10 @@ std::string escaped(std::string_view text) {
     std::string out;
     for (const char c : text) {
         if (c == '\\' || c == '"') out += '\\';
-        if (c == '\n') out += "\\n";
-        else out += c;
+        if (c == '\n')
+            out += "\\n";
+        else
+            out += c;
     }
     return out;
 }
@@ -43,13 +45,17 @@ void of_state(Exposition& out, db::Connection& reader, const schedule::Plan& pla
         ++controls[verdict.verdict];
         for (const auto& [which, count] : verdict.counts) subjects[which] += count;
         // People take their time; a machine check that waits long after it was due says that something is stuck.
-        if (plan.mode(plan.policy.controls[i]) != policy::Mode::person && verdict.next_due) oldest = std::max(oldest, Duration(now - *verdict.next_due));
+        if (plan.mode(plan.policy.controls[i]) != policy::Mode::person && verdict.next_due)
+            oldest = std::max(oldest, Duration(now - *verdict.next_due));
     }
     out.family("tilsyn_controls", "gauge", "Controls by verdict.");
-    for (const auto verdict : findings::all_verdicts) out.sample({{"verdict", to_string(verdict)}}, double(controls[verdict]));
+    for (const auto verdict : findings::all_verdicts)
+        out.sample({{"verdict", to_string(verdict)}}, double(controls[verdict]));
     out.family("tilsyn_subjects", "gauge", "Pairs of control and subject by verdict.");
-    for (const auto verdict : findings::all_verdicts) out.sample({{"verdict", to_string(verdict)}}, double(subjects[verdict]));
-    out.family("tilsyn_oldest_due_run_seconds", "gauge", "How long the machine check that has waited longest has been due.");
+    for (const auto verdict : findings::all_verdicts)
+        out.sample({{"verdict", to_string(verdict)}}, double(subjects[verdict]));
+    out.family("tilsyn_oldest_due_run_seconds", "gauge",
+               "How long the machine check that has waited longest has been due.");
     out.sample({}, std::chrono::duration<double>(oldest).count());
     out.family("tilsyn_policy_info", "gauge", "The policy in force.");
     out.sample({{"id", plan.policy.id}, {"hash", plan.policy.hash}}, 1);
@@ -57,10 +63,11 @@ void of_state(Exposition& out, db::Connection& reader, const schedule::Plan& pla
 
 void of_findings(Exposition& out, db::Connection& reader, bool& up) {
     std::map<std::string, std::int64_t> open{{"low", 0}, {"medium", 0}, {"high", 0}, {"critical", 0}};
-    const auto read = reader.each("SELECT severity, count(*) FROM findings WHERE closed_at IS NULL GROUP BY severity", {}, [&](const db::Row& row) -> Result<bool> {
-        open[row.text(0)] = row.integer(1);
-        return true;
-    });
+    const auto read = reader.each("SELECT severity, count(*) FROM findings WHERE closed_at IS NULL GROUP BY severity",
+                                  {}, [&](const db::Row& row) -> Result<bool> {
+                                      open[row.text(0)] = row.integer(1);
+                                      return true;
+                                  });
     if (!read) {
         up = false;
         return;
@@ -103,17 +110,20 @@ void of_engine(Exposition& out, const schedule::EngineStats& stats) {
     counter("tilsyn_runs_missed_total", "Planned runs that nobody made, as this process found.", stats.missed);
     counter("tilsyn_runs_cut_off_total", "Checks given up because they did not come back.", stats.cut_off);
     counter("tilsyn_runs_interrupted_total", "Runs taken over from processes that died.", stats.interrupted);
-    counter("tilsyn_record_failures_total", "Batches of outcomes that the database did not take at first.", stats.record_failures);
+    counter("tilsyn_record_failures_total", "Batches of outcomes that the database did not take at first.",
+            stats.record_failures);
     counter("tilsyn_clock_steps_total", "Times that the clock of the system jumped.", stats.clock_steps);
     out.family("tilsyn_runs_in_flight", "gauge", "Runs claimed by this process and not yet recorded.");
     out.sample({}, double(stats.in_flight));
 
-    out.family("tilsyn_run_lag_seconds", "histogram", "From the planned time of a run to its outcome safely in the log.");
+    out.family("tilsyn_run_lag_seconds", "histogram",
+               "From the planned time of a run to its outcome safely in the log.");
     std::int64_t below = 0;
     for (std::size_t i = 0; i < stats.lag.size(); ++i) {
         below += stats.lag[i];
         const bool last = i + 1 == stats.lag.size();  // holds everything above, too
-        out.sample("_bucket", {{"le", last ? "+Inf" : fmt::format("{}", double(std::int64_t{1} << i) / 1000)}}, double(below));
+        out.sample("_bucket", {{"le", last ? "+Inf" : fmt::format("{}", double(std::int64_t{1} << i) / 1000)}},
+                   double(below));
     }
     out.sample("_sum", {}, double(stats.lag_ms) / 1000);
     out.sample("_count", {}, double(below));
@@ -121,7 +131,8 @@ void of_engine(Exposition& out, const schedule::EngineStats& stats) {
 
 void of_server(Exposition& out, const http::Counters& counters) {
     out.family("tilsyn_http_requests_total", "counter", "Requests answered, by status.");
-    for (const auto& [status, count] : counters.by_status) out.sample({{"status", std::to_string(status)}}, double(count));
+    for (const auto& [status, count] : counters.by_status)
+        out.sample({{"status", std::to_string(status)}}, double(count));
     out.family("tilsyn_http_refused_total", "counter", "Connections and requests refused because a bound was reached.");
     out.sample({}, double(counters.refused));
     out.family("tilsyn_http_timed_out_total", "counter", "Connections closed because the other side was too slow.");
@@ -139,7 +150,9 @@ void of_process(Exposition& out) {
     }
     std::error_code error;
     std::int64_t open = 0;
-    for (auto entry = std::filesystem::directory_iterator("/proc/self/fd", error); !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) ++open;
+    for (auto entry = std::filesystem::directory_iterator("/proc/self/fd", error);
+         !error && entry != std::filesystem::directory_iterator(); entry.increment(error))
+        ++open;
     if (!error) {
         out.family("process_open_fds", "gauge", "Number of open file descriptors.");
         out.sample({}, double(open));

@@ -25,7 +25,8 @@ class Exposition {
     std::string name_, text_;
 };
 
-// Engine and server may be absent. What the database cannot tell at the moment is left out, and tilsyn_database_up is 0.
+// Engine and server may be absent. What the database cannot tell at the moment is left out, and tilsyn_database_up is
+// 0.
 std::string metrics(App& app, const schedule::EngineStats* engine, const http::Counters* server);
 
 }  // namespace tilsyn::app

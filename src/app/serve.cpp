@@ -26,7 +26,7 @@ using std::chrono::seconds;
 using Steady = std::chrono::steady_clock;
 
 constexpr auto tick = milliseconds(500);
-constexpr auto reload_every = seconds(2);     // a policy that another process has applied is taken up
+constexpr auto reload_every = seconds(2);  // a policy that another process has applied is taken up
 constexpr auto heartbeat_every = std::chrono::hours(1);
 constexpr auto engine_is_late = seconds(30);  // its own heartbeat is every 5 s
 
@@ -44,7 +44,7 @@ struct Shared {
     std::atomic<bool> hung = false;
     std::atomic<bool> log_verified = true;  // App::open has looked
     std::mutex mutex;
-    std::unique_ptr<http::Server> server;   // guarded by mutex: requests may come before start() has returned
+    std::unique_ptr<http::Server> server;  // guarded by mutex: requests may come before start() has returned
 };
 
 bool engine_alive(App& app, const std::string& node) {
@@ -58,7 +58,11 @@ bool engine_alive(App& app, const std::string& node) {
 class Chores {
   public:
     Chores(App& app, std::string node, std::shared_ptr<Shared> shared)
-        : app_(&app), node_(std::move(node)), shared_(std::move(shared)), next_reload_(app.clock().steady() + reload_every), next_heartbeat_(app.clock().steady() + heartbeat_every) {}
+        : app_(&app),
+          node_(std::move(node)),
+          shared_(std::move(shared)),
+          next_reload_(app.clock().steady() + reload_every),
+          next_heartbeat_(app.clock().steady() + heartbeat_every) {}
 
     void run() {
         const auto now = app_->clock().steady();
@@ -102,9 +106,12 @@ class Chores {
     std::string last_trouble_;
 };
 
-bool on_loopback(const std::string& address) { return address.starts_with("127.") || address == "::1"; }
+bool on_loopback(const std::string& address) {
+    return address.starts_with("127.") || address == "::1";
+}
 
-ServiceHooks hooks_for(App& app, schedule::Engine& engine, const std::shared_ptr<Shared>& shared, KeyCheck& keys, const ServeOptions& options) {
+ServiceHooks hooks_for(App& app, schedule::Engine& engine, const std::shared_ptr<Shared>& shared, KeyCheck& keys,
+                       const ServeOptions& options) {
     ServiceHooks hooks;
     hooks.metrics_public = on_loopback(options.address);
     hooks.metrics = [&app, &engine, shared] {
@@ -128,7 +135,8 @@ ServiceHooks hooks_for(App& app, schedule::Engine& engine, const std::shared_ptr
 Result<std::unique_ptr<StopSignal>> StopSignal::create() {
     std::unique_ptr<StopSignal> signal(new StopSignal);
     const auto set = stop_signals();
-    if (pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0) return fail(Code::io, "api.no-signals").detail(std::strerror(errno));
+    if (pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0)
+        return fail(Code::io, "api.no-signals").detail(std::strerror(errno));
     signal->signals_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     signal->wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (signal->signals_ < 0 || signal->wake_ < 0) return fail(Code::io, "api.no-signals").detail(std::strerror(errno));
@@ -179,9 +187,10 @@ Result<void> serve(App& app, const ServeOptions& options, StopSignal& stop) {
     http::Limits limits;
     limits.drain = options.drain;
     limits.host_names = options.host_names;
-    TRY(auto server, http::Server::start(options.address, options.port, routes(app, hooks_for(app, engine, shared, keys, options)),
-                                         [&keys](std::string_view key) { return keys(key); }, limits,
-                                         [&access_log](const http::Served& served) { access_log.add(served); }));
+    TRY(auto server, http::Server::start(
+                         options.address, options.port, routes(app, hooks_for(app, engine, shared, keys, options)),
+                         [&keys](std::string_view key) { return keys(key); }, limits,
+                         [&access_log](const http::Served& served) { access_log.add(served); }));
     const auto port = server->port();
     auto* running = server.get();
     {
@@ -203,7 +212,11 @@ Result<void> serve(App& app, const ServeOptions& options, StopSignal& stop) {
         return joined;
     }
     engine.start();
-    log_event(Level::info, "service.start", {{"version", std::string(version)}, {"address", options.address}, {"port", std::to_string(port)}, {"node", engine.node()}});
+    log_event(Level::info, "service.start",
+              {{"version", std::string(version)},
+               {"address", options.address},
+               {"port", std::to_string(port)},
+               {"node", engine.node()}});
     Chores chores(app, engine.node(), shared);  // its hours count from before anybody is told that we are ready
     notifier.send("READY=1");
     if (options.listening) options.listening(port);

@@ -33,7 +33,7 @@ class StopSignal {
 
 struct ServeOptions {
     std::string address = "127.0.0.1";
-    std::uint16_t port = 7373;  // 0: a free one
+    std::uint16_t port = 7373;                // 0: a free one
     std::chrono::milliseconds drain{10'000};  // running requests, and then running checks, get this long at the end
     std::vector<std::string> host_names;      // by which the service may be called, when not on loopback
     std::function<void(std::uint16_t port)> listening;  // called once, when everything runs; may be empty

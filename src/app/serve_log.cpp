@@ -12,9 +12,13 @@ constexpr std::size_t most_waiting = 10'000;
 // The route's pattern and not the path, which may hold a person's id; never query, header or body.
 void write(const http::Served& served) {
     log_event(served.status >= 500 ? Level::error : Level::info, "http.request",
-              {{"id", served.request_id}, {"method", served.method}, {"route", served.route.empty() ? "-" : served.route},
-               {"status", std::to_string(served.status)}, {"ms", fmt::format("{:.1f}", double(served.took.count()) / 1000)}});
-    if (!served.fault.empty()) log_event(Level::error, "http.fault", {{"id", served.request_id}, {"fault", served.fault}});
+              {{"id", served.request_id},
+               {"method", served.method},
+               {"route", served.route.empty() ? "-" : served.route},
+               {"status", std::to_string(served.status)},
+               {"ms", fmt::format("{:.1f}", double(served.took.count()) / 1000)}});
+    if (!served.fault.empty())
+        log_event(Level::error, "http.fault", {{"id", served.request_id}, {"fault", served.fault}});
 }
 
 }  // namespace

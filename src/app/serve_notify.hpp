@@ -11,7 +11,8 @@ class Notifier {
   public:
     // From NOTIFY_SOCKET and WATCHDOG_USEC (and WATCHDOG_PID); without them it does nothing.
     static Notifier from_environment();
-    Notifier(std::string socket, std::optional<std::chrono::microseconds> watchdog) : socket_(std::move(socket)), watchdog_(watchdog) {}
+    Notifier(std::string socket, std::optional<std::chrono::microseconds> watchdog)
+        : socket_(std::move(socket)), watchdog_(watchdog) {}
 
     void send(std::string_view state) const;  // "READY=1"; a service manager that is gone is no reason to fail
     // Sends WATCHDOG=1 when half of the interval has passed.

@@ -45,11 +45,13 @@ std::string fetch(std::uint16_t port, const std::string& path, const std::string
     const Socket socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const auto address = loopback(port);
     if (::connect(socket.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return {};
-    const auto request = "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n" + (key.empty() ? "" : "Authorization: Bearer " + key + "\r\n") + "\r\n";
+    const auto request = "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n" +
+                         (key.empty() ? "" : "Authorization: Bearer " + key + "\r\n") + "\r\n";
     if (::send(socket.fd(), request.data(), request.size(), MSG_NOSIGNAL) != ssize_t(request.size())) return {};
     std::string answer;
     char buffer[4096];
-    for (ssize_t count = 0; (count = ::recv(socket.fd(), buffer, sizeof buffer, 0)) > 0;) answer.append(buffer, std::size_t(count));
+    for (ssize_t count = 0; (count = ::recv(socket.fd(), buffer, sizeof buffer, 0)) > 0;)
+        answer.append(buffer, std::size_t(count));
     return answer;
 }
 
@@ -66,7 +68,8 @@ class Manager {
     std::vector<std::string> heard() {
         std::vector<std::string> all;
         char buffer[256];
-        for (ssize_t count = 0; (count = ::recv(socket_.fd(), buffer, sizeof buffer, MSG_DONTWAIT)) > 0;) all.emplace_back(buffer, std::size_t(count));
+        for (ssize_t count = 0; (count = ::recv(socket_.fd(), buffer, sizeof buffer, MSG_DONTWAIT)) > 0;)
+            all.emplace_back(buffer, std::size_t(count));
         return all;
     }
 
@@ -107,7 +110,9 @@ class Serve : private BeforeAnyThread, public Api {
     }
     std::int64_t entries(const std::string& kind) {
         const auto reader = app_->readers().get().value();
-        return reader->one("SELECT count(*) FROM log_entry WHERE body LIKE ?", {"%\"k\":\"" + kind + "\"%"}).value()->integer(0);
+        return reader->one("SELECT count(*) FROM log_entry WHERE body LIKE ?", {"%\"k\":\"" + kind + "\"%"})
+            .value()
+            ->integer(0);
     }
 
     Manager manager_;
@@ -123,10 +128,19 @@ TEST_F(Serve, AnswersRunsAndStopsOnASignal) {
     EXPECT_THAT(fetch(port_, "/readyz"), HasSubstr(R"("ready":true)"));
     EXPECT_THAT(fetch(port_, "/api/v1/status"), HasSubstr("401 Unauthorized"));
     EXPECT_THAT(fetch(port_, "/api/v1/status", read_), HasSubstr("200 OK"));
-    ASSERT_EQ(ask({.method = http::Method::put, .path = "/api/v1/registers/suppliers/rows/firm", .key = write_, .body = R"({"fields":{"name":"F","kind":"other"}})"}).status, 201);
-    EXPECT_TRUE(eventually([&] { return fetch(port_, "/api/v1/controls/supplier-country", read_).find(R"("verdict":"fail")") != std::string::npos; })) << "nobody ran it";
+    ASSERT_EQ(ask({.method = http::Method::put,
+                   .path = "/api/v1/registers/suppliers/rows/firm",
+                   .key = write_,
+                   .body = R"({"fields":{"name":"F","kind":"other"}})"})
+                  .status,
+              201);
+    EXPECT_TRUE(eventually([&] {
+        return fetch(port_, "/api/v1/controls/supplier-country", read_).find(R"("verdict":"fail")") !=
+               std::string::npos;
+    })) << "nobody ran it";
     const auto figures = fetch(port_, "/metrics");
-    for (const auto* line : {"tilsyn_controls{verdict=\"fail\"} 1\n", "tilsyn_findings_open{severity=\"high\"} 1\n", "tilsyn_runs_total 1\n", "tilsyn_run_lag_seconds_count 1\n",
+    for (const auto* line : {"tilsyn_controls{verdict=\"fail\"} 1\n", "tilsyn_findings_open{severity=\"high\"} 1\n",
+                             "tilsyn_runs_total 1\n", "tilsyn_run_lag_seconds_count 1\n",
                              "tilsyn_http_requests_total{status=\"401\"} 1\n", "tilsyn_database_up 1\n"})
         EXPECT_THAT(figures, HasSubstr(line));
 
@@ -149,7 +163,8 @@ TEST_F(Serve, TakesUpAPolicyThatAnotherProcessApplied) {
     ASSERT_TRUE(other->apply_policy(folder_.path() / "policy" / "policy.toml", "other", faults));
     EXPECT_THAT(fetch(port_, "/api/v1/policy", read_), HasSubstr("Small policy"));
     clock_.advance(std::chrono::seconds(2));
-    EXPECT_TRUE(eventually([&] { return fetch(port_, "/api/v1/policy", read_).find("Other policy") != std::string::npos; }));
+    EXPECT_TRUE(
+        eventually([&] { return fetch(port_, "/api/v1/policy", read_).find("Other policy") != std::string::npos; }));
     stop().request();
     EXPECT_TRUE(finish());
 }
@@ -204,7 +219,8 @@ TEST_F(Figures, FollowTheFormat) {
     http::Counters counters;
     counters.by_status = {{200, 7}, {404, 1}};
     const auto text = metrics(*app_, &stats, &counters);
-    const std::regex help("# HELP ([a-z_]+) .+"), type("# TYPE ([a-z_]+) (counter|gauge|histogram)"), sample(R"(([a-z_]+)(\{[a-z]+="([^"\\]|\\.)*"(,[a-z]+="([^"\\]|\\.)*")*\})? [0-9.e+-]+)");
+    const std::regex help("# HELP ([a-z_]+) .+"), type("# TYPE ([a-z_]+) (counter|gauge|histogram)"),
+        sample(R"(([a-z_]+)(\{[a-z]+="([^"\\]|\\.)*"(,[a-z]+="([^"\\]|\\.)*")*\})? [0-9.e+-]+)");
     std::string family;
     std::set<std::string> seen;
     for (const auto line_view : split(std::string_view(text).substr(0, text.size() - 1), '\n')) {
@@ -223,8 +239,11 @@ TEST_F(Figures, FollowTheFormat) {
         }
     }
     EXPECT_GT(seen.size(), 20u);
-    for (const auto* line : {"tilsyn_run_lag_seconds_bucket{le=\"0.001\"} 1\n", "tilsyn_run_lag_seconds_bucket{le=\"1.024\"} 3\n", "tilsyn_run_lag_seconds_bucket{le=\"+Inf\"} 6\n",
-                             "tilsyn_run_lag_seconds_sum 20000\n", "tilsyn_run_lag_seconds_count 6\n", "tilsyn_http_requests_total{status=\"200\"} 7\n", "tilsyn_subjects{verdict=\"unknown\"} 1\n"})
+    for (const auto* line :
+         {"tilsyn_run_lag_seconds_bucket{le=\"0.001\"} 1\n", "tilsyn_run_lag_seconds_bucket{le=\"1.024\"} 3\n",
+          "tilsyn_run_lag_seconds_bucket{le=\"+Inf\"} 6\n", "tilsyn_run_lag_seconds_sum 20000\n",
+          "tilsyn_run_lag_seconds_count 6\n", "tilsyn_http_requests_total{status=\"200\"} 7\n",
+          "tilsyn_subjects{verdict=\"unknown\"} 1\n"})
         EXPECT_THAT(text, HasSubstr(line));
 }
 

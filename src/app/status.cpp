@@ -27,7 +27,8 @@ Result<StatusReport> status(App& app, std::size_t worst_per_control) {
         if (status.verdict.population == 0) status.why_empty = status.control->subjects.register_name;
         const auto verdict = status.verdict.verdict;
         if (status.verdict.population > 0 && verdict != Verdict::pass && verdict != Verdict::not_applicable) {
-            TRY(status.worst, findings::subject_verdicts(*reader, status.control->id, report.now, verdict, std::int64_t(worst_per_control)));
+            TRY(status.worst, findings::subject_verdicts(*reader, status.control->id, report.now, verdict,
+                                                         std::int64_t(worst_per_control)));
         }
         report.controls.push_back(std::move(status));
     }
@@ -39,7 +40,8 @@ Result<StatusReport> status(App& app, std::size_t worst_per_control) {
 
     std::set<std::string> by_machine;
     for (const auto& control : report.plan->policy.controls)
-        if (report.plan->mode(control) != policy::Mode::person) by_machine.insert(control.promises.begin(), control.promises.end());
+        if (report.plan->mode(control) != policy::Mode::person)
+            by_machine.insert(control.promises.begin(), control.promises.end());
     report.promises = std::int64_t(report.plan->policy.promises.size());
     report.promises_by_machine = std::int64_t(by_machine.size());
     return report;
@@ -47,31 +49,51 @@ Result<StatusReport> status(App& app, std::size_t worst_per_control) {
 
 nlohmann::json to_json(const StatusReport& report) {
     using nlohmann::json;
-    const auto time = [](const std::optional<Timestamp>& t) { return t ? json(format_utc_seconds(*t)) : json(nullptr); };
+    const auto time = [](const std::optional<Timestamp>& t) {
+        return t ? json(format_utc_seconds(*t)) : json(nullptr);
+    };
     json controls = json::array();
     for (const auto& status : report.controls) {
         json counts = json::object();
         for (const auto& [verdict, count] : status.verdict.counts) counts[std::string(to_string(verdict))] = count;
         json subjects = json::array();
         for (const auto& subject : status.worst) {
-            json row{{"subject", subject.subject}, {"verdict", to_string(subject.verdict)}, {"planned_at", format_utc_seconds(subject.planned_at)}};
+            json row{{"subject", subject.subject},
+                     {"verdict", to_string(subject.verdict)},
+                     {"planned_at", format_utc_seconds(subject.planned_at)}};
             row["observed_at"] = subject.observed ? json(format_utc_seconds(subject.observed_at)) : json(nullptr);
-            row["why"] = {{"da", subject.why.key.empty() ? "" : render(subject.why, Lang::da)}, {"en", subject.why.key.empty() ? "" : render(subject.why, Lang::en)}};
+            row["why"] = {{"da", subject.why.key.empty() ? "" : render(subject.why, Lang::da)},
+                          {"en", subject.why.key.empty() ? "" : render(subject.why, Lang::en)}};
             row["finding"] = subject.finding.empty() ? json(nullptr) : json(subject.finding);
             subjects.push_back(std::move(row));
         }
         const auto& control = *status.control;
-        controls.push_back({{"id", control.id}, {"title", {{"da", control.title.da}, {"en", control.title.en}}}, {"kind", control.kind}, {"promises", control.promises},
-                            {"severity", to_string(control.severity)}, {"owner", control.owner}, {"verdict", to_string(status.verdict.verdict)},
-                            {"population", status.verdict.population}, {"counts", counts}, {"oldest", time(status.verdict.oldest)},
-                            {"newest", time(status.verdict.newest)}, {"next_due", time(status.verdict.next_due)}, {"subjects", subjects}});
+        controls.push_back({{"id", control.id},
+                            {"title", {{"da", control.title.da}, {"en", control.title.en}}},
+                            {"kind", control.kind},
+                            {"promises", control.promises},
+                            {"severity", to_string(control.severity)},
+                            {"owner", control.owner},
+                            {"verdict", to_string(status.verdict.verdict)},
+                            {"population", status.verdict.population},
+                            {"counts", counts},
+                            {"oldest", time(status.verdict.oldest)},
+                            {"newest", time(status.verdict.newest)},
+                            {"next_due", time(status.verdict.next_due)},
+                            {"subjects", subjects}});
     }
     json totals = json::object();
-    for (const auto verdict : findings::all_verdicts) totals[std::string(to_string(verdict))] = report.totals.contains(verdict) ? report.totals.at(verdict) : 0;
+    for (const auto verdict : findings::all_verdicts)
+        totals[std::string(to_string(verdict))] = report.totals.contains(verdict) ? report.totals.at(verdict) : 0;
     return {{"at", format_utc_seconds(report.now)},
-            {"policy", {{"id", report.plan->policy.id}, {"version", report.policy_version}, {"hash", report.plan->policy.hash}}},
-            {"promises", report.promises}, {"promises_by_machine", report.promises_by_machine}, {"open_findings", report.open_findings.size()},
-            {"log_size", report.log_size}, {"totals", totals}, {"controls", controls}};
+            {"policy",
+             {{"id", report.plan->policy.id}, {"version", report.policy_version}, {"hash", report.plan->policy.hash}}},
+            {"promises", report.promises},
+            {"promises_by_machine", report.promises_by_machine},
+            {"open_findings", report.open_findings.size()},
+            {"log_size", report.log_size},
+            {"totals", totals},
+            {"controls", controls}};
 }
 
 }  // namespace tilsyn::app

@@ -20,12 +20,12 @@ struct StatusReport {
     std::shared_ptr<const schedule::Plan> plan;
     std::int64_t policy_version = 0;
     Timestamp now{};
-    std::vector<ControlStatus> controls;          // in the policy's order
-    std::vector<findings::Finding> open_findings; // soonest due first, at most 1,000
+    std::vector<ControlStatus> controls;           // in the policy's order
+    std::vector<findings::Finding> open_findings;  // soonest due first, at most 1,000
     std::int64_t log_size = 0;
     std::map<findings::Verdict, std::int64_t> totals;  // controls by verdict
     std::int64_t promises = 0, promises_by_machine = 0;
-    bool anything_fails() const;                  // fail or missed: exit code 1
+    bool anything_fails() const;  // fail or missed: exit code 1
 };
 Result<StatusReport> status(App& app, std::size_t worst_per_control = 3);
 

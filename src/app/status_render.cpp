@@ -16,13 +16,20 @@ struct Look {
 };
 Look look(Verdict verdict) {
     switch (verdict) {
-        case Verdict::fail: return {"✗", "\033[31m"};
-        case Verdict::missed: return {"!", "\033[31m"};
-        case Verdict::unknown: return {"?", "\033[33m"};
-        case Verdict::stale: return {"~", "\033[33m"};
-        case Verdict::accepted: return {"○", "\033[36m"};
-        case Verdict::pass: return {"✓", "\033[32m"};
-        case Verdict::not_applicable: return {"–", "\033[2m"};
+        case Verdict::fail:
+            return {"✗", "\033[31m"};
+        case Verdict::missed:
+            return {"!", "\033[31m"};
+        case Verdict::unknown:
+            return {"?", "\033[33m"};
+        case Verdict::stale:
+            return {"~", "\033[33m"};
+        case Verdict::accepted:
+            return {"○", "\033[36m"};
+        case Verdict::pass:
+            return {"✓", "\033[32m"};
+        case Verdict::not_applicable:
+            return {"–", "\033[2m"};
     }
     return {"?", ""};
 }
@@ -60,10 +67,14 @@ std::string age(const StatusReport& report, const ControlStatus& status, Lang la
 void append_control(std::string& out, const Writer& w, const StatusReport& report, const ControlStatus& status) {
     const auto mark = look(status.verdict.verdict);
     const std::size_t title_width = w.width() - 48;
-    out += fmt::format("  {} {} {} {}\n", w.paint(mark.mark, mark.color), pad_right(shorten(status.control->title.in(w.lang()), title_width), title_width),
-                       pad_right(shorten(population(status, report.plan->registers, w.lang()), 24), 24), w.dim(age(report, status, w.lang())));
+    out += fmt::format("  {} {} {} {}\n", w.paint(mark.mark, mark.color),
+                       pad_right(shorten(status.control->title.in(w.lang()), title_width), title_width),
+                       pad_right(shorten(population(status, report.plan->registers, w.lang()), 24), 24),
+                       w.dim(age(report, status, w.lang())));
     const bool bad = status.verdict.verdict == Verdict::fail || status.verdict.verdict == Verdict::missed;
-    if (!bad && status.verdict.verdict != Verdict::stale && (status.verdict.verdict != Verdict::unknown || status.verdict.not_yet == status.verdict.population)) return;
+    if (!bad && status.verdict.verdict != Verdict::stale &&
+        (status.verdict.verdict != Verdict::unknown || status.verdict.not_yet == status.verdict.population))
+        return;
     for (const auto& subject : status.worst) {
         auto line = subject.subject == schedule::company ? std::string() : subject.subject + ": ";
         line += subject.why.key.empty() ? verdict_word(subject.verdict, w.lang()) : render(subject.why, w.lang());
@@ -72,7 +83,11 @@ void append_control(std::string& out, const Writer& w, const StatusReport& repor
     }
     const auto all = status.verdict.counts.at(status.verdict.verdict);
     if (all > std::int64_t(status.worst.size()) && !status.worst.empty())
-        out += "      " + w.dim(tr(w.lang(), "app.and-more", {{"count", std::to_string(all - std::int64_t(status.worst.size()))}, {"control", status.control->id}})) + "\n";
+        out += "      " +
+               w.dim(tr(w.lang(), "app.and-more",
+                        {{"count", std::to_string(all - std::int64_t(status.worst.size()))},
+                         {"control", status.control->id}})) +
+               "\n";
 }
 
 void append_totals(std::string& out, const Writer& w, const StatusReport& report) {
@@ -81,27 +96,39 @@ void append_totals(std::string& out, const Writer& w, const StatusReport& report
         const auto found = report.totals.find(verdict);
         if (found == report.totals.end()) continue;
         if (!line.empty()) line += "   ";
-        line += w.paint(fmt::format("{} {} {}", look(verdict).mark, found->second, verdict_word(verdict, w.lang())), look(verdict).color);
+        line += w.paint(fmt::format("{} {} {}", look(verdict).mark, found->second, verdict_word(verdict, w.lang())),
+                        look(verdict).color);
     }
     out += "  " + line + "\n";
     const auto share = report.promises == 0 ? 0 : report.promises_by_machine * 100 / report.promises;
-    out += "  " + w.dim(tr(w.lang(), "app.promises", {{"count", std::to_string(report.promises)}, {"controls", std::to_string(report.controls.size())},
-                                                      {"machine", std::to_string(report.promises_by_machine)}, {"share", std::to_string(share)},
-                                                      {"entries", std::to_string(report.log_size)}})) + "\n";
+    out += "  " +
+           w.dim(tr(w.lang(), "app.promises",
+                    {{"count", std::to_string(report.promises)},
+                     {"controls", std::to_string(report.controls.size())},
+                     {"machine", std::to_string(report.promises_by_machine)},
+                     {"share", std::to_string(share)},
+                     {"entries", std::to_string(report.log_size)}})) +
+           "\n";
 }
 
 void append_next(std::string& out, const Writer& w, const StatusReport& report) {
     std::vector<std::string> steps;
     if (!report.open_findings.empty()) {
         const auto& first = report.open_findings.front();
-        steps.push_back(tr(w.lang(), "app.next-findings", {{"count", std::to_string(report.open_findings.size())}, {"id", first.id}, {"control", first.control},
-                                                           {"date", report.plan->calendar.zone().format(first.due_at).substr(0, 10)}}));
+        steps.push_back(tr(w.lang(), "app.next-findings",
+                           {{"count", std::to_string(report.open_findings.size())},
+                            {"id", first.id},
+                            {"control", first.control},
+                            {"date", report.plan->calendar.zone().format(first.due_at).substr(0, 10)}}));
     }
     std::map<std::string, int> waiting;
     for (const auto& status : report.controls)
-        if (status.verdict.population == 0 && status.verdict.verdict == Verdict::unknown && !status.why_empty.empty()) ++waiting[status.why_empty];
+        if (status.verdict.population == 0 && status.verdict.verdict == Verdict::unknown && !status.why_empty.empty())
+            ++waiting[status.why_empty];
     std::vector<std::pair<std::string, int>> registers(waiting.begin(), waiting.end());
-    std::ranges::sort(registers, [](const auto& a, const auto& b) { return std::pair(-a.second, a.first) < std::pair(-b.second, b.first); });
+    std::ranges::sort(registers, [](const auto& a, const auto& b) {
+        return std::pair(-a.second, a.first) < std::pair(-b.second, b.first);
+    });
     for (const auto& [name, count] : registers) {
         if (steps.size() >= 5) break;
         steps.push_back(tr(w.lang(), "app.next-register", {{"register", name}, {"count", std::to_string(count)}}));
@@ -110,7 +137,8 @@ void append_next(std::string& out, const Writer& w, const StatusReport& report) 
     out += "\n" + w.bold(tr(w.lang(), "app.next")) + "\n";
     for (std::size_t i = 0; i < steps.size(); ++i) {
         const auto lines = wrap(steps[i], w.width() - 6);
-        for (std::size_t k = 0; k < lines.size(); ++k) out += (k == 0 ? fmt::format("  {}. ", i + 1) : std::string("     ")) + lines[k] + "\n";
+        for (std::size_t k = 0; k < lines.size(); ++k)
+            out += (k == 0 ? fmt::format("  {}. ", i + 1) : std::string("     ")) + lines[k] + "\n";
     }
 }
 
@@ -118,13 +146,20 @@ void append_next(std::string& out, const Writer& w, const StatusReport& report) 
 
 std::string verdict_word(Verdict verdict, Lang lang) {
     switch (verdict) {
-        case Verdict::fail: return tr(lang, "app.verdict-fail");
-        case Verdict::missed: return tr(lang, "app.verdict-missed");
-        case Verdict::unknown: return tr(lang, "app.verdict-unknown");
-        case Verdict::stale: return tr(lang, "app.verdict-stale");
-        case Verdict::accepted: return tr(lang, "app.verdict-accepted");
-        case Verdict::pass: return tr(lang, "app.verdict-pass");
-        case Verdict::not_applicable: return tr(lang, "app.verdict-not-applicable");
+        case Verdict::fail:
+            return tr(lang, "app.verdict-fail");
+        case Verdict::missed:
+            return tr(lang, "app.verdict-missed");
+        case Verdict::unknown:
+            return tr(lang, "app.verdict-unknown");
+        case Verdict::stale:
+            return tr(lang, "app.verdict-stale");
+        case Verdict::accepted:
+            return tr(lang, "app.verdict-accepted");
+        case Verdict::pass:
+            return tr(lang, "app.verdict-pass");
+        case Verdict::not_applicable:
+            return tr(lang, "app.verdict-not-applicable");
     }
     return {};
 }
@@ -140,20 +175,23 @@ std::string population(const ControlStatus& status, const registers::Catalogue& 
     if (verdict.not_yet == verdict.population) return tr(lang, "app.not-yet");
     if (declared == nullptr) return verdict_word(verdict.verdict, lang);
     const auto passed = verdict.counts.contains(Verdict::pass) ? verdict.counts.at(Verdict::pass) : 0;
-    return tr(lang, "app.population", {{"pass", std::to_string(passed)}, {"total", std::to_string(verdict.population)}, {"what", noun}});
+    return tr(lang, "app.population",
+              {{"pass", std::to_string(passed)}, {"total", std::to_string(verdict.population)}, {"what", noun}});
 }
 
 std::string render(const StatusReport& report, Lang lang, const Style& style) {
     const Writer w(lang, style);
     const auto& policy = report.plan->policy;
-    std::string out = w.bold(policy.title.in(lang)) + " · " + policy.company + " · " + tr(lang, "app.version", {{"version", std::to_string(report.policy_version)}}) + " · " +
+    std::string out = w.bold(policy.title.in(lang)) + " · " + policy.company + " · " +
+                      tr(lang, "app.version", {{"version", std::to_string(report.policy_version)}}) + " · " +
                       report.plan->calendar.zone().format(report.now) + "\n";
     append_totals(out, w, report);
     // A control stands in the section of its first promise.
     for (const auto& section : policy.sections) {
         bool headed = false;
         for (const auto& status : report.controls) {
-            const auto* promise = status.control->promises.empty() ? nullptr : policy.promise(status.control->promises.front());
+            const auto* promise =
+                status.control->promises.empty() ? nullptr : policy.promise(status.control->promises.front());
             if (promise == nullptr || promise->section != section.id) continue;
             if (!headed) out += "\n" + w.bold(section.title.in(lang)) + "\n";
             headed = true;

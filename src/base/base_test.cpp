@@ -26,7 +26,8 @@ TEST(Time, Durations) {
     EXPECT_EQ(parse_duration("2 days").value(), 48h);
     EXPECT_EQ(parse_duration("1 week").value(), 168h);
     EXPECT_EQ(format_duration(90min), "1h30m");
-    for (const char* bad : {"", "soon", "5", "h", "-1h", "99999999999999h", "1 month"}) EXPECT_FALSE(parse_duration(bad)) << bad;
+    for (const char* bad : {"", "soon", "5", "h", "-1h", "99999999999999h", "1 month"})
+        EXPECT_FALSE(parse_duration(bad)) << bad;
 }
 
 TEST(Time, HumanizeHasPlurals) {
@@ -83,7 +84,8 @@ TEST(File, WriteThenRead) {
 }
 
 TEST(Error, RendersPositionHintAndDetail) {
-    const Result<int> r = fail(Code::not_found, "base.cannot-read", {{"path", "x"}}).detail("No such file").at({"p.toml", 3, 7});
+    const Result<int> r =
+        fail(Code::not_found, "base.cannot-read", {{"path", "x"}}).detail("No such file").at({"p.toml", 3, 7});
     EXPECT_EQ(render(r.error(), Lang::en), "p.toml:3:7: cannot read x: No such file");
     EXPECT_EQ(render(r.error(), Lang::da, false), "p.toml:3:7: kan ikke læse x");
 }

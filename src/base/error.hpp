@@ -59,10 +59,22 @@ struct Error {
     std::optional<Position> where;
     std::source_location raised = std::source_location::current();
 
-    Error& with_detail(std::string text) & { detail = std::move(text); return *this; }
-    Error&& with_detail(std::string text) && { detail = std::move(text); return std::move(*this); }
-    Error&& with_hint(Message m) && { hint = std::move(m); return std::move(*this); }
-    Error&& at(Position p) && { where = std::move(p); return std::move(*this); }
+    Error& with_detail(std::string text) & {
+        detail = std::move(text);
+        return *this;
+    }
+    Error&& with_detail(std::string text) && {
+        detail = std::move(text);
+        return std::move(*this);
+    }
+    Error&& with_hint(Message m) && {
+        hint = std::move(m);
+        return std::move(*this);
+    }
+    Error&& at(Position p) && {
+        where = std::move(p);
+        return std::move(*this);
+    }
 };
 
 template <class T>
@@ -72,10 +84,21 @@ using Result = std::expected<T, Error>;
 struct Fail {
     Error error;
     template <class T>
-    operator Result<T>() && { return std::unexpected(std::move(error)); }
-    Fail&& detail(std::string text) && { error.detail = std::move(text); return std::move(*this); }
-    Fail&& hint(std::string_view key, Params params = {}) && { error.hint = msg(key, params); return std::move(*this); }
-    Fail&& at(Position p) && { error.where = std::move(p); return std::move(*this); }
+    operator Result<T>() && {
+        return std::unexpected(std::move(error));
+    }
+    Fail&& detail(std::string text) && {
+        error.detail = std::move(text);
+        return std::move(*this);
+    }
+    Fail&& hint(std::string_view key, Params params = {}) && {
+        error.hint = msg(key, params);
+        return std::move(*this);
+    }
+    Fail&& at(Position p) && {
+        error.where = std::move(p);
+        return std::move(*this);
+    }
 };
 [[nodiscard]] Fail fail(Code code, std::string_view key, Params params = {},
                         std::source_location raised = std::source_location::current());
@@ -85,15 +108,14 @@ struct Fail {
 #define TILSYN_CONCAT2(a, b) a##b
 #define TILSYN_CONCAT(a, b) TILSYN_CONCAT2(a, b)
 // TRY(auto row, find(id)); declares row, or returns the error to the caller.
-#define TRY(declaration, expression)                                                            \
-    auto TILSYN_CONCAT(try_, __LINE__) = (expression);                                          \
-    if (!TILSYN_CONCAT(try_, __LINE__))                                                         \
-        return std::unexpected(std::move(TILSYN_CONCAT(try_, __LINE__)).error());               \
+#define TRY(declaration, expression)                                                                              \
+    auto TILSYN_CONCAT(try_, __LINE__) = (expression);                                                            \
+    if (!TILSYN_CONCAT(try_, __LINE__)) return std::unexpected(std::move(TILSYN_CONCAT(try_, __LINE__)).error()); \
     declaration = std::move(*TILSYN_CONCAT(try_, __LINE__))
 // TRY_VOID(save(row)); for Result<void>, and where the value is not wanted.
-#define TRY_VOID(expression)                                                                    \
-    do {                                                                                        \
-        auto TILSYN_CONCAT(try_void_, __LINE__) = (expression);                                 \
-        if (!TILSYN_CONCAT(try_void_, __LINE__))                                                \
-            return std::unexpected(std::move(TILSYN_CONCAT(try_void_, __LINE__)).error());      \
+#define TRY_VOID(expression)                                                               \
+    do {                                                                                   \
+        auto TILSYN_CONCAT(try_void_, __LINE__) = (expression);                            \
+        if (!TILSYN_CONCAT(try_void_, __LINE__))                                           \
+            return std::unexpected(std::move(TILSYN_CONCAT(try_void_, __LINE__)).error()); \
     } while (false)

@@ -14,11 +14,15 @@ namespace {
 
 struct Descriptor {
     int fd = -1;
-    ~Descriptor() { if (fd >= 0) ::close(fd); }
+    ~Descriptor() {
+        if (fd >= 0) ::close(fd);
+    }
 };
 
 Fail cannot(std::string_view key, const std::filesystem::path& path, int error) {
-    const Code code = error == ENOENT ? Code::not_found : error == EACCES || error == EPERM ? Code::forbidden : Code::io;
+    const Code code = error == ENOENT                     ? Code::not_found
+                      : error == EACCES || error == EPERM ? Code::forbidden
+                                                          : Code::io;
     return fail(code, key, {{"path", path.string()}}).detail(std::strerror(error));
 }
 
@@ -39,7 +43,8 @@ Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t m
         if (got == 0) return content;
         content.append(buffer, std::size_t(got));
         if (content.size() > max_bytes)
-            return fail(Code::too_large, "base.file-too-large", {{"path", path.string()}, {"limit", std::to_string(max_bytes)}});
+            return fail(Code::too_large, "base.file-too-large",
+                        {{"path", path.string()}, {"limit", std::to_string(max_bytes)}});
     }
 }
 

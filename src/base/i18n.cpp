@@ -64,7 +64,9 @@ std::string fill(std::string_view text, const Message& message) {
 
 }  // namespace
 
-std::string_view to_string(Lang lang) { return lang == Lang::da ? "da" : "en"; }
+std::string_view to_string(Lang lang) {
+    return lang == Lang::da ? "da" : "en";
+}
 
 std::optional<Lang> parse_lang(std::string_view text) {
     if (text.size() >= 2 && (text.size() == 2 || text[2] == '_' || text[2] == '-' || text[2] == '.')) {
@@ -102,7 +104,9 @@ std::string render(const Message& message, Lang lang) {
     return fill(one ? plural.one : plural.other, message);
 }
 
-std::string tr(Lang lang, std::string_view key, Params params) { return render(msg(key, params), lang); }
+std::string tr(Lang lang, std::string_view key, Params params) {
+    return render(msg(key, params), lang);
+}
 
 std::string render(const Error& error, Lang lang, bool with_detail) {
     std::string out;

@@ -11,9 +11,9 @@
 namespace tilsyn {
 
 enum class Lang { en, da };
-std::string_view to_string(Lang lang);                    // "en", "da"
-std::optional<Lang> parse_lang(std::string_view text);    // accepts "da", "da_DK.UTF-8", "en-GB"
-Lang lang_from_environment();                             // TILSYN_LANG, LC_ALL, LC_MESSAGES, LANG; else en
+std::string_view to_string(Lang lang);                  // "en", "da"
+std::optional<Lang> parse_lang(std::string_view text);  // accepts "da", "da_DK.UTF-8", "en-GB"
+Lang lang_from_environment();                           // TILSYN_LANG, LC_ALL, LC_MESSAGES, LANG; else en
 
 // A text that a company wrote in both languages (policy titles, register labels). One may be empty.
 struct Text {

@@ -13,7 +13,9 @@ struct Decoded {
 };
 
 Decoded decode(std::string_view text, std::size_t pos) {
-    const auto byte = [&](std::size_t i) -> std::uint8_t { return pos + i < text.size() ? std::uint8_t(text[pos + i]) : 0; };
+    const auto byte = [&](std::size_t i) -> std::uint8_t {
+        return pos + i < text.size() ? std::uint8_t(text[pos + i]) : 0;
+    };
     const std::uint8_t first = byte(0);
     if (first < 0x80) return {first, 1};
     std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
@@ -47,7 +49,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
         row[0] = i;
         for (std::size_t j = 1; j <= b.size(); ++j) {
             row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before_last[j - 2] + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = std::min(row[j], before_last[j - 2] + 1);
         }
     }
     return row[b.size()];
@@ -64,7 +67,9 @@ std::optional<std::size_t> first_invalid_utf8(std::string_view text) {
     return std::nullopt;
 }
 
-bool valid_utf8(std::string_view text) { return !first_invalid_utf8(text); }
+bool valid_utf8(std::string_view text) {
+    return !first_invalid_utf8(text);
+}
 
 std::size_t display_width(std::string_view text) {
     std::size_t width = 0;
@@ -106,7 +111,8 @@ std::vector<std::string> wrap(std::string_view text, std::size_t width) {
         line.clear();
         for (auto word : split(paragraph, ' ')) {
             if (word.empty()) continue;
-            if (!line.empty() && display_width(line) + 1 + display_width(word) > width) lines.push_back(std::exchange(line, {}));
+            if (!line.empty() && display_width(line) + 1 + display_width(word) > width)
+                lines.push_back(std::exchange(line, {}));
             if (!line.empty()) line += ' ';
             line += word;
         }
@@ -158,7 +164,8 @@ std::optional<std::string> nearest(std::string_view typed, std::span<const std::
             best_distance = distance;
         }
     }
-    if (best == nullptr || best_distance > std::max<std::size_t>(1, std::max(typed.size(), best->size()) / 3)) return std::nullopt;
+    if (best == nullptr || best_distance > std::max<std::size_t>(1, std::max(typed.size(), best->size()) / 3))
+        return std::nullopt;
     return *best;
 }
 

@@ -16,8 +16,8 @@ bool valid_utf8(std::string_view text);
 std::optional<std::size_t> first_invalid_utf8(std::string_view text);
 // Columns a terminal uses (combining marks 0, wide East Asian and emoji 2, the rest 1).
 std::size_t display_width(std::string_view text);
-std::string pad_right(std::string_view text, std::size_t width);        // by display width
-std::string shorten(std::string_view text, std::size_t width);          // cuts at a character, ends in "…"
+std::string pad_right(std::string_view text, std::size_t width);  // by display width
+std::string shorten(std::string_view text, std::size_t width);    // cuts at a character, ends in "…"
 std::vector<std::string> wrap(std::string_view text, std::size_t width);
 
 std::string_view trim(std::string_view text);  // ASCII white space

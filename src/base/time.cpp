@@ -41,10 +41,10 @@ struct Unit {
     Duration span;
 };
 constexpr std::array units{
-    Unit{"ms", milliseconds(1)}, Unit{"s", seconds(1)},       Unit{"m", minutes(1)},      Unit{"min", minutes(1)},
-    Unit{"h", hours(1)},         Unit{"d", days(1)},          Unit{"w", weeks(1)},        Unit{"second", seconds(1)},
-    Unit{"seconds", seconds(1)}, Unit{"minute", minutes(1)},  Unit{"minutes", minutes(1)}, Unit{"hour", hours(1)},
-    Unit{"hours", hours(1)},     Unit{"day", days(1)},        Unit{"days", days(1)},      Unit{"week", weeks(1)},
+    Unit{"ms", milliseconds(1)}, Unit{"s", seconds(1)},      Unit{"m", minutes(1)},       Unit{"min", minutes(1)},
+    Unit{"h", hours(1)},         Unit{"d", days(1)},         Unit{"w", weeks(1)},         Unit{"second", seconds(1)},
+    Unit{"seconds", seconds(1)}, Unit{"minute", minutes(1)}, Unit{"minutes", minutes(1)}, Unit{"hour", hours(1)},
+    Unit{"hours", hours(1)},     Unit{"day", days(1)},       Unit{"days", days(1)},       Unit{"week", weeks(1)},
     Unit{"weeks", weeks(1)},
 };
 
@@ -58,11 +58,13 @@ std::string format_utc(Timestamp t) {
 
 std::string format_utc_seconds(Timestamp t) {
     const auto c = civil(t);
-    return fmt::format("{}T{:02}:{:02}:{:02}Z", date_text(c.date), c.time.hours().count(),
-                       c.time.minutes().count(), c.time.seconds().count());
+    return fmt::format("{}T{:02}:{:02}:{:02}Z", date_text(c.date), c.time.hours().count(), c.time.minutes().count(),
+                       c.time.seconds().count());
 }
 
-std::string format_date(Date date) { return date_text(date); }
+std::string format_date(Date date) {
+    return date_text(date);
+}
 
 Result<Date> parse_date(std::string_view text) {
     const int y = digits(text, 0, 4), m = digits(text, 5, 2), d = digits(text, 8, 2);
@@ -77,7 +79,8 @@ Result<Timestamp> parse_utc(std::string_view text) {
     if (text.size() < 20 || (text[10] != 'T' && text[10] != 't' && text[10] != ' ')) return bad();
     const auto date = parse_date(text.substr(0, 10));
     const int h = digits(text, 11, 2), m = digits(text, 14, 2), s = digits(text, 17, 2);
-    if (!date || text[13] != ':' || text[16] != ':' || h < 0 || h > 23 || m < 0 || m > 59 || s < 0 || s > 60) return bad();
+    if (!date || text[13] != ':' || text[16] != ':' || h < 0 || h > 23 || m < 0 || m > 59 || s < 0 || s > 60)
+        return bad();
     Duration fraction{0};
     std::size_t pos = 19;
     if (pos < text.size() && text[pos] == '.') {
@@ -111,7 +114,9 @@ Result<Duration> parse_duration(std::string_view text) {
     Duration total{0};
     std::size_t pos = 0;
     bool any = false;
-    const auto skip_spaces = [&] { while (pos < text.size() && text[pos] == ' ') ++pos; };
+    const auto skip_spaces = [&] {
+        while (pos < text.size() && text[pos] == ' ') ++pos;
+    };
     for (skip_spaces(); pos < text.size(); skip_spaces()) {
         std::int64_t number = 0;
         std::size_t start = pos;
@@ -159,9 +164,9 @@ std::string humanize(Duration span, Lang lang) {
         const char* key;
     };
     const Step steps[] = {
-        {seconds(90), seconds(1), "base.seconds"}, {minutes(90), minutes(1), "base.minutes"},
-        {hours(36), hours(1), "base.hours"},       {days(14), days(1), "base.days"},
-        {days(60), weeks(1), "base.weeks"},        {days(730), days(30), "base.months"},
+        {seconds(90), seconds(1), "base.seconds"},  {minutes(90), minutes(1), "base.minutes"},
+        {hours(36), hours(1), "base.hours"},        {days(14), days(1), "base.days"},
+        {days(60), weeks(1), "base.weeks"},         {days(730), days(30), "base.months"},
         {Duration::max(), days(365), "base.years"},
     };
     for (const auto& step : steps) {
@@ -172,8 +177,12 @@ std::string humanize(Duration span, Lang lang) {
     return {};
 }
 
-Timestamp SystemClock::now() const { return time_point_cast<Duration>(system_clock::now()); }
-steady_clock::time_point SystemClock::steady() const { return steady_clock::now(); }
+Timestamp SystemClock::now() const {
+    return time_point_cast<Duration>(system_clock::now());
+}
+steady_clock::time_point SystemClock::steady() const {
+    return steady_clock::now();
+}
 
 Timestamp ManualClock::now() const {
     std::scoped_lock lock(mutex_);

@@ -17,8 +17,12 @@ using Duration = std::chrono::microseconds;
 using Timestamp = std::chrono::sys_time<Duration>;  // UTC; stored as int64 microseconds since 1970
 using Date = std::chrono::year_month_day;           // a civil date without a zone
 
-inline std::int64_t to_micros(Timestamp t) { return t.time_since_epoch().count(); }
-inline Timestamp from_micros(std::int64_t micros) { return Timestamp(Duration(micros)); }
+inline std::int64_t to_micros(Timestamp t) {
+    return t.time_since_epoch().count();
+}
+inline Timestamp from_micros(std::int64_t micros) {
+    return Timestamp(Duration(micros));
+}
 
 std::string format_utc(Timestamp t);            // 2026-11-23T04:05:06.789Z (RFC 3339, milliseconds)
 std::string format_utc_seconds(Timestamp t);    // 2026-11-23T04:05:06Z
@@ -28,15 +32,15 @@ Result<Date> parse_date(std::string_view);      // strict YYYY-MM-DD, a date tha
 
 // "90 s", "15m", "4 h", "2d", "1 week", also "1h30m". Units: ms s m h d w, and the words (second(s) ... week(s)).
 Result<Duration> parse_duration(std::string_view);
-std::string format_duration(Duration);                    // exact, parseable again: "1h30m"
-std::string humanize(Duration, Lang);                     // rounded, for people: "3 hours", "3 timer"
+std::string format_duration(Duration);  // exact, parseable again: "1h30m"
+std::string humanize(Duration, Lang);   // rounded, for people: "3 hours", "3 timer"
 
 // The clock is injected, so that no test sleeps. Both readings come from one call on one clock.
 class Clock {
   public:
     virtual ~Clock() = default;
-    virtual Timestamp now() const = 0;                                // wall clock; may jump
-    virtual std::chrono::steady_clock::time_point steady() const = 0; // never jumps
+    virtual Timestamp now() const = 0;                                 // wall clock; may jump
+    virtual std::chrono::steady_clock::time_point steady() const = 0;  // never jumps
 };
 
 class SystemClock final : public Clock {

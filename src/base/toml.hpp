@@ -6,7 +6,9 @@
 #include <string_view>
 
 namespace tilsyn {
-[[noreturn]] inline void toml_assertion_failed() { throw std::logic_error("unexpected text"); }
+[[noreturn]] inline void toml_assertion_failed() {
+    throw std::logic_error("unexpected text");
+}
 }  // namespace tilsyn
 
 #define TOML_EXCEPTIONS 0

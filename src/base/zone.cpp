@@ -5,7 +5,9 @@
 
 namespace tilsyn {
 namespace {
-const date::time_zone* zone_of(const void* pointer) { return static_cast<const date::time_zone*>(pointer); }
+const date::time_zone* zone_of(const void* pointer) {
+    return static_cast<const date::time_zone*>(pointer);
+}
 }  // namespace
 
 Result<Zone> Zone::find(std::string_view name) {

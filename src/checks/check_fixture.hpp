@@ -32,7 +32,8 @@ title = { da = "Kontrol", en = "Control" }
 promises = ["P1"]
 every = "1 day"
 owner = "it"
-)" + control + "\n[control.c.check]\n" + check + "\n";
+)" + control + "\n[control.c.check]\n" +
+                             check + "\n";
     return policy::load({{"policy.toml", text}}, "policy.toml", kind_specs());
 }
 
@@ -57,7 +58,8 @@ inline Judgement judge_facts(const std::string& kind, const policy::Control& con
 }
 
 inline std::string said(const Judgement& judgement) {
-    return std::string(to_string(judgement.outcome)) + ": " + (judgement.why.key.empty() ? "" : render(judgement.why, Lang::en));
+    return std::string(to_string(judgement.outcome)) + ": " +
+           (judgement.why.key.empty() ? "" : render(judgement.why, Lang::en));
 }
 
 }  // namespace tilsyn::checks

@@ -34,9 +34,8 @@ struct Facts {
 
 struct Judgement {
     Outcome outcome = Outcome::unknown;
-    Message why;  // one sentence a person understands
-    nlohmann::json details =
-        nlohmann::json::object();  // figures and rows behind it; kept, hashed into the log
+    Message why;                                        // one sentence a person understands
+    nlohmann::json details = nlohmann::json::object();  // figures and rows behind it; kept, hashed into the log
 };
 
 // What a kind may use. Everything from outside comes through here, so that tests can stand in for it.

@@ -27,8 +27,7 @@ std::span<const Kind> kinds() {
 }
 
 const Kind* find_kind(std::string_view name) {
-    const auto found =
-        std::ranges::find_if(kinds(), [&](const Kind& kind) { return kind.spec->name == name; });
+    const auto found = std::ranges::find_if(kinds(), [&](const Kind& kind) { return kind.spec->name == name; });
     return found == kinds().end() ? nullptr : &*found;
 }
 

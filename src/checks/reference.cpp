@@ -73,10 +73,9 @@ std::string kind_reference(const policy::KindSpec& spec, Lang lang) {
     std::string out = da ? "| parameter | type | standard | betydning | eksempel |\n|---|---|---|---|---|\n"
                          : "| parameter | type | default | meaning | example |\n|---|---|---|---|---|\n";
     for (const auto& param : spec.params) {
-        const std::string fallback = param.required ? (da ? "skal angives" : "required")
-                                     : param.default_value.empty()
-                                         ? std::string()
-                                         : fmt::format("`{}`", cell(param.default_value));
+        const std::string fallback = param.required                ? (da ? "skal angives" : "required")
+                                     : param.default_value.empty() ? std::string()
+                                                                   : fmt::format("`{}`", cell(param.default_value));
         const auto example = param.example.empty() ? std::string() : fmt::format("`{}`", cell(param.example));
         out += fmt::format("| `{}` | {} | {} | {} | {} |\n", param.name, cell(type_text(param, da)), fallback,
                            cell(param.help.in(lang)), example);

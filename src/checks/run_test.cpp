@@ -45,7 +45,9 @@ TEST(Run, JudgesEachSubjectByItsOwnFacts) {
 }
 
 TEST(Run, AnErrorIsUnknownForAllWithItsOwnWords) {
-    const auto got = run_with([](const CollectRequest&) -> Result<std::vector<Facts>> { return fail(Code::timeout, "checks.query-timeout"); }, 2);
+    const auto got = run_with(
+        [](const CollectRequest&) -> Result<std::vector<Facts>> { return fail(Code::timeout, "checks.query-timeout"); },
+        2);
     ASSERT_EQ(got.size(), 2U);
     for (const auto& judgement : got) EXPECT_EQ(said(judgement), "unknown: the query was not done in time");
 }
@@ -53,7 +55,9 @@ TEST(Run, AnErrorIsUnknownForAllWithItsOwnWords) {
 TEST(Run, WhatWasNotMeasuredIsNotJudged) {
     const auto got = run_with(
         [](const CollectRequest&) -> Result<std::vector<Facts>> {
-            return std::vector<Facts>{{json{{"good", true}}, msg("checks.field-not-set", {{"subject", "servers/0"}, {"field", "url"}})}, {json{{"good", true}}, std::nullopt}};
+            return std::vector<Facts>{
+                {json{{"good", true}}, msg("checks.field-not-set", {{"subject", "servers/0"}, {"field", "url"}})},
+                {json{{"good", true}}, std::nullopt}};
         },
         2);
     EXPECT_EQ(said(got[0]), "unknown: servers/0 has no “url” in its register");
@@ -61,7 +65,8 @@ TEST(Run, WhatWasNotMeasuredIsNotJudged) {
 }
 
 TEST(Run, AnExceptionIsUnknownAndSaysNothingOfTheInside) {
-    const auto collecting = run_with([](const CollectRequest&) -> Result<std::vector<Facts>> { throw std::runtime_error("/a/path"); }, 2);
+    const auto collecting =
+        run_with([](const CollectRequest&) -> Result<std::vector<Facts>> { throw std::runtime_error("/a/path"); }, 2);
     ASSERT_EQ(collecting.size(), 2U);
     EXPECT_EQ(said(collecting[1]), "unknown: the check “made_up” failed because of a fault in Tilsyn itself");
     const auto judging = run_with(
@@ -74,19 +79,28 @@ TEST(Run, AnExceptionIsUnknownAndSaysNothingOfTheInside) {
 }
 
 TEST(Run, FactsThatDoNotFitAreUnknown) {
-    const auto got = run_with([](const CollectRequest&) -> Result<std::vector<Facts>> { return std::vector<Facts>{{json{{"good", "yes"}}, std::nullopt}}; }, 1);
+    const auto got = run_with(
+        [](const CollectRequest&) -> Result<std::vector<Facts>> {
+            return std::vector<Facts>{{json{{"good", "yes"}}, std::nullopt}};
+        },
+        1);
     EXPECT_EQ(got.at(0).outcome, Outcome::unknown);
 }
 
 TEST(Run, ASubjectWithoutFactsIsUnknown) {
-    const auto got = run_with([](const CollectRequest&) -> Result<std::vector<Facts>> { return std::vector<Facts>{{json{{"good", true}}, std::nullopt}}; }, 2);
+    const auto got = run_with(
+        [](const CollectRequest&) -> Result<std::vector<Facts>> {
+            return std::vector<Facts>{{json{{"good", true}}, std::nullopt}};
+        },
+        2);
     ASSERT_EQ(got.size(), 2U);
     EXPECT_EQ(got[0].outcome, Outcome::pass);
     EXPECT_EQ(said(got[1]), "unknown: the check “made_up” gave no answer for this subject");
 }
 
 TEST(Outcomes, AreReadAsTheyAreWritten) {
-    for (const auto outcome : {Outcome::pass, Outcome::fail, Outcome::unknown, Outcome::stale, Outcome::missed, Outcome::not_applicable})
+    for (const auto outcome :
+         {Outcome::pass, Outcome::fail, Outcome::unknown, Outcome::stale, Outcome::missed, Outcome::not_applicable})
         EXPECT_EQ(parse_outcome(to_string(outcome)), outcome);
     EXPECT_EQ(parse_outcome("passed"), std::nullopt);
     EXPECT_EQ(parse_outcome(""), std::nullopt);

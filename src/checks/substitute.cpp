@@ -20,8 +20,7 @@ Result<std::string> substitute(std::string_view text, const Subject& subject) {
         const auto name = text.substr(open + 1, close - open - 1);
         const auto field = subject.fields.find(name);
         if (field == subject.fields.end() || field->second.empty())
-            return fail(Code::invalid, "checks.field-not-set",
-                        {{"subject", subject.id}, {"field", std::string(name)}});
+            return fail(Code::invalid, "checks.field-not-set", {{"subject", subject.id}, {"field", std::string(name)}});
         out += field->second;
         i = close + 1;
     }

@@ -53,13 +53,16 @@ TEST(Table, AgreesWithTheFolderItsTestsAndItsPages) {
     EXPECT_THAT(pages, ContainerEq(table())) << "a kind without its page";
 }
 
-// Puts `wanted`, marks and all, in the place of what stands between the marks. With TILSYN_WRITE_EXPECTED=1 (./dev docs) alone.
+// Puts `wanted`, marks and all, in the place of what stands between the marks. With TILSYN_WRITE_EXPECTED=1 (./dev
+// docs) alone.
 void write_between_marks(const std::string& path, std::string page, const std::string& wanted) {
     const auto first = page.find(begin_mark), last = page.find(end_mark);
     // A page that has just been begun holds this instead.
     const auto fresh = page.find("\nPARAMETERS\n");
-    if (first != page.npos && last != page.npos) page.replace(first, last + end_mark.size() - first, wanted);
-    else if (fresh != page.npos) page.replace(fresh + 1, 11, wanted);
+    if (first != page.npos && last != page.npos)
+        page.replace(first, last + end_mark.size() - first, wanted);
+    else if (fresh != page.npos)
+        page.replace(fresh + 1, 11, wanted);
     ASSERT_TRUE(write_file(path, page));
 }
 
@@ -68,14 +71,16 @@ void expect_between_marks(const std::string& path, const std::string& table) {
     if (std::getenv("TILSYN_WRITE_EXPECTED") != nullptr) write_between_marks(path, read_file(path).value(), wanted);
     const auto page = read_file(path);
     ASSERT_TRUE(page) << path;
-    EXPECT_NE(page->find(wanted), page->npos) << path << " does not follow the declaration; write it anew with: ./dev docs";
+    EXPECT_NE(page->find(wanted), page->npos)
+        << path << " does not follow the declaration; write it anew with: ./dev docs";
 }
 
 TEST(Table, TheListOfPagesNamesEveryKind) {
     std::string list = "| kind | what it checks | how |\n|---|---|---|\n";
     for (const auto& kind : kinds()) {
         const auto& spec = *kind.spec;
-        list += "| [" + spec.name + "](" + spec.name + ".md) | " + spec.title.en + " | " + (spec.mode == policy::Mode::person ? "a person is asked" : "by machine") + " |\n";
+        list += "| [" + spec.name + "](" + spec.name + ".md) | " + spec.title.en + " | " +
+                (spec.mode == policy::Mode::person ? "a person is asked" : "by machine") + " |\n";
     }
     expect_between_marks("docs/checks/README.md", list);
 }
@@ -113,22 +118,37 @@ TEST(Table, EveryKindCanBeRunAsItsModeSays) {
 }
 
 TEST(Table, EveryPageHoldsTheTableOfItsParameters) {
-    for (const auto& kind : kinds()) expect_between_marks("docs/checks/" + kind.spec->name + ".md", kind_reference(*kind.spec));
+    for (const auto& kind : kinds())
+        expect_between_marks("docs/checks/" + kind.spec->name + ".md", kind_reference(*kind.spec));
 }
 
 TEST(Reference, SaysTypeBoundsDefaultAndMeaning) {
     policy::KindSpec spec;
     EXPECT_EQ(kind_reference(spec), "No parameters.\n");
     EXPECT_EQ(kind_reference(spec, Lang::da), "Ingen parametre.\n");
-    spec.params = {{.name = "wait", .type = policy::ParamType::duration, .help = {"How long | at most.", "Hvor længe."}, .min = 0.5, .max = 90, .example = "\"5 s\""},
-                   {.name = "mode", .type = policy::ParamType::choice, .default_value = "\"a\"", .help = {"Which.", "Hvilken."}, .choices = {"a", "b"}},
-                   {.name = "n", .type = policy::ParamType::integer, .required = true, .help = {"A number.", "Et tal."}, .min = 2}};
+    spec.params = {{.name = "wait",
+                    .type = policy::ParamType::duration,
+                    .help = {"How long | at most.", "Hvor længe."},
+                    .min = 0.5,
+                    .max = 90,
+                    .example = "\"5 s\""},
+                   {.name = "mode",
+                    .type = policy::ParamType::choice,
+                    .default_value = "\"a\"",
+                    .help = {"Which.", "Hvilken."},
+                    .choices = {"a", "b"}},
+                   {.name = "n",
+                    .type = policy::ParamType::integer,
+                    .required = true,
+                    .help = {"A number.", "Et tal."},
+                    .min = 2}};
     EXPECT_EQ(kind_reference(spec),
               "| parameter | type | default | meaning | example |\n|---|---|---|---|---|\n"
               "| `wait` | length of time, 500ms to 1m30s |  | How long \\| at most. | `\"5 s\"` |\n"
               "| `mode` | one of `a`, `b` | `\"a\"` | Which. |  |\n"
               "| `n` | whole number, at least 2 | required | A number. |  |\n");
-    EXPECT_NE(kind_reference(spec, Lang::da).find("| `n` | heltal, mindst 2 | skal angives | Et tal. |"), std::string::npos);
+    EXPECT_NE(kind_reference(spec, Lang::da).find("| `n` | heltal, mindst 2 | skal angives | Et tal. |"),
+              std::string::npos);
 }
 
 }  // namespace

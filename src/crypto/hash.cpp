@@ -50,8 +50,12 @@ int hex_digit(char c) {
 
 }  // namespace
 
-Sha256 sha256(std::string_view data) { return hasher().hash(std::array{data}); }
-Sha256 sha256(std::initializer_list<std::string_view> parts) { return hasher().hash(parts); }
+Sha256 sha256(std::string_view data) {
+    return hasher().hash(std::array{data});
+}
+Sha256 sha256(std::initializer_list<std::string_view> parts) {
+    return hasher().hash(parts);
+}
 
 std::string hex(std::span<const std::uint8_t> bytes) {
     constexpr char digits[] = "0123456789abcdef";
@@ -82,7 +86,8 @@ std::string base64(std::span<const std::uint8_t> bytes) {
     out.reserve((bytes.size() + 2) / 3 * 4);
     for (std::size_t i = 0; i < bytes.size(); i += 3) {
         const std::size_t left = bytes.size() - i;
-        const unsigned block = unsigned(bytes[i]) << 16 | (left > 1 ? unsigned(bytes[i + 1]) << 8 : 0) | (left > 2 ? bytes[i + 2] : 0);
+        const unsigned block =
+            unsigned(bytes[i]) << 16 | (left > 1 ? unsigned(bytes[i + 1]) << 8 : 0) | (left > 2 ? bytes[i + 2] : 0);
         out += alphabet[block >> 18];
         out += alphabet[block >> 12 & 63];
         out += left > 1 ? alphabet[block >> 6 & 63] : '=';

@@ -25,9 +25,10 @@ inline std::span<const std::uint8_t> as_bytes(std::string_view text) {
 
 std::string hex(std::span<const std::uint8_t> bytes);  // lower case
 std::optional<std::vector<std::uint8_t>> parse_hex(std::string_view text);
-std::string base64(std::span<const std::uint8_t> bytes);                          // RFC 4648 section 4, padded
-std::optional<std::vector<std::uint8_t>> parse_base64(std::string_view text);     // strict: padded, canonical, no white space
-std::string base64url(std::span<const std::uint8_t> bytes);                       // section 5, no padding
+std::string base64(std::span<const std::uint8_t> bytes);  // RFC 4648 section 4, padded
+std::optional<std::vector<std::uint8_t>> parse_base64(
+    std::string_view text);                                  // strict: padded, canonical, no white space
+std::string base64url(std::span<const std::uint8_t> bytes);  // section 5, no padding
 
 // Takes the same time whatever the contents.
 bool equal_in_constant_time(std::string_view a, std::string_view b);

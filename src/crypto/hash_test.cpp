@@ -12,13 +12,15 @@ TEST(Hash, Sha256OfKnownTexts) {  // FIPS 180-2, appendix B
 }
 
 TEST(Hash, Base64RoundTripsAndIsStrict) {  // RFC 4648 section 10
-    for (const auto& [plain, coded] : {std::pair{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foobar", "Zm9vYmFy"}}) {
+    for (const auto& [plain, coded] :
+         {std::pair{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foobar", "Zm9vYmFy"}}) {
         EXPECT_EQ(base64(as_bytes(plain)), coded);
         const auto back = parse_base64(coded);
         ASSERT_TRUE(back);
         EXPECT_EQ(as_text(*back), plain);
     }
-    for (const char* bad : {"Zg", "Zg=", "Zh==", "Zm9=", "Z g=", "====", "Zg==Zg==", "Zm9v\n"}) EXPECT_FALSE(parse_base64(bad)) << bad;
+    for (const char* bad : {"Zg", "Zg=", "Zh==", "Zm9=", "Z g=", "====", "Zg==Zg==", "Zm9v\n"})
+        EXPECT_FALSE(parse_base64(bad)) << bad;
     EXPECT_EQ(base64url(as_bytes("\xff\xfe")), "__4");
 }
 

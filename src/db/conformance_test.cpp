@@ -11,9 +11,11 @@ class Database : public testing::TestWithParam<Engine> {
     Database() : database_(GetParam()) {
         connection_ = open(database_.location(), Access::read_write).value();
         const bool sqlite = GetParam() == Engine::sqlite;
-        EXPECT_TRUE(connection_->script(sqlite ? "CREATE TABLE t(id INTEGER PRIMARY KEY, n INTEGER, r REAL, s TEXT UNIQUE, b BLOB) STRICT"
-                                               : "CREATE TABLE t(id BIGINT PRIMARY KEY, n BIGINT, r DOUBLE PRECISION, s TEXT UNIQUE, b BYTEA)"));
-        EXPECT_TRUE(connection_->script("CREATE TABLE child(t_id " + std::string(sqlite ? "INTEGER" : "BIGINT") + " REFERENCES t(id))"));
+        EXPECT_TRUE(connection_->script(
+            sqlite ? "CREATE TABLE t(id INTEGER PRIMARY KEY, n INTEGER, r REAL, s TEXT UNIQUE, b BLOB) STRICT"
+                   : "CREATE TABLE t(id BIGINT PRIMARY KEY, n BIGINT, r DOUBLE PRECISION, s TEXT UNIQUE, b BYTEA)"));
+        EXPECT_TRUE(connection_->script("CREATE TABLE child(t_id " + std::string(sqlite ? "INTEGER" : "BIGINT") +
+                                        " REFERENCES t(id))"));
     }
     std::int64_t count() { return connection_->one("SELECT count(*) FROM t").value()->integer(0); }
 
@@ -45,7 +47,8 @@ TEST_P(Database, AggregatesAreIntegersOnBoth) {
 }
 
 TEST_P(Database, NulInTextIsRefusedNotCut) {
-    EXPECT_EQ(connection_->execute("INSERT INTO t(id, s) VALUES(1, ?)", {std::string("a\0b", 3)}).error().code, Code::invalid);
+    EXPECT_EQ(connection_->execute("INSERT INTO t(id, s) VALUES(1, ?)", {std::string("a\0b", 3)}).error().code,
+              Code::invalid);
 }
 
 TEST_P(Database, TwoStatementsAreRefused) {
@@ -105,7 +108,8 @@ TEST_P(Database, ManyRowsStopAtTheFirstFault) {
 TEST_P(Database, RowsCanBeStoppedEarly) {
     ASSERT_TRUE(connection_->script("INSERT INTO t(id) VALUES(1), (2), (3)"));
     int seen = 0;
-    ASSERT_TRUE(connection_->each("SELECT id FROM t ORDER BY id", {}, [&](const Row&) -> Result<bool> { return ++seen < 2; }));
+    ASSERT_TRUE(
+        connection_->each("SELECT id FROM t ORDER BY id", {}, [&](const Row&) -> Result<bool> { return ++seen < 2; }));
     EXPECT_EQ(seen, 2);
     EXPECT_EQ(count(), 3);
 }
@@ -149,15 +153,18 @@ INSTANTIATE_ENGINES(Database);
 TEST(Sqlite, UserQueriesSeeViewsOnly) {
     test::FreshDatabase database(Engine::sqlite);
     auto writer = open(database.location(), Access::read_write).value();
-    ASSERT_TRUE(writer->script("CREATE TABLE register_row(id TEXT, body TEXT); CREATE TABLE log_private(salt TEXT);"
-                               "CREATE VIEW data_sets AS SELECT id FROM register_row; INSERT INTO register_row VALUES('a', 'b')"));
+    ASSERT_TRUE(writer->script(
+        "CREATE TABLE register_row(id TEXT, body TEXT); CREATE TABLE log_private(salt TEXT);"
+        "CREATE VIEW data_sets AS SELECT id FROM register_row; INSERT INTO register_row VALUES('a', 'b')"));
     auto reader = open(database.location(), Access::query).value();
     const auto rows = reader->query("SELECT id FROM data_sets");
     ASSERT_TRUE(rows) << rows.error().detail;
     EXPECT_EQ(rows->rows.size(), 1U);
     EXPECT_EQ(reader->query("WITH x AS (SELECT id FROM data_sets) SELECT count(*) FROM x")->rows.size(), 1U);
-    for (const char* sql : {"SELECT * FROM register_row", "SELECT * FROM log_private", "SELECT name FROM sqlite_master", "PRAGMA user_version",
-                            "WITH data_sets AS (SELECT salt FROM log_private) SELECT * FROM data_sets", "ATTACH 'x' AS y"})
+    for (const char* sql :
+         {"SELECT * FROM register_row", "SELECT * FROM log_private", "SELECT name FROM sqlite_master",
+          "PRAGMA user_version", "WITH data_sets AS (SELECT salt FROM log_private) SELECT * FROM data_sets",
+          "ATTACH 'x' AS y"})
         EXPECT_EQ(reader->query(sql).error().code, Code::forbidden) << sql;
 }
 

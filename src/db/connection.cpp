@@ -28,10 +28,13 @@ Blob Row::blob(std::size_t i) const {
 
 Result<Rows> Connection::query(std::string_view sql, Params params) {
     Rows result;
-    TRY_VOID(each(sql, params, [&](const Row& row) -> Result<bool> {
-        result.rows.push_back(row);
-        return true;
-    }, &result.columns));
+    TRY_VOID(each(
+        sql, params,
+        [&](const Row& row) -> Result<bool> {
+            result.rows.push_back(row);
+            return true;
+        },
+        &result.columns));
     return result;
 }
 
@@ -65,7 +68,8 @@ Location parse_location(std::string_view text) {
 }
 
 Result<std::unique_ptr<Connection>> open(const Location& location, Access access) {
-    return location.engine == Engine::sqlite ? open_sqlite(location.target, access) : open_postgres(location.target, access);
+    return location.engine == Engine::sqlite ? open_sqlite(location.target, access)
+                                             : open_postgres(location.target, access);
 }
 
 // --- Pool ---------------------------------------------------------------------------------------------------------

@@ -99,7 +99,9 @@ class Transaction {
     static Result<Transaction> begin_read(Connection& connection);
     Transaction(Transaction&& other) noexcept : connection_(std::exchange(other.connection_, nullptr)) {}
     Transaction& operator=(Transaction&&) = delete;
-    ~Transaction() { if (connection_ != nullptr) connection_->rollback(); }
+    ~Transaction() {
+        if (connection_ != nullptr) connection_->rollback();
+    }
     Result<void> commit();
 
   private:
@@ -134,6 +136,7 @@ class Pool {
         ~Lease();
         Connection& operator*() const { return *connection_; }
         Connection* operator->() const { return connection_.get(); }
+
       private:
         Pool* pool_;
         std::unique_ptr<Connection> connection_;
@@ -153,7 +156,7 @@ class Pool {
 struct Migration {
     std::string_view id;  // "0010-log": sorts into the order they run
     std::string_view sql;
-    std::string_view sqlite_too = {};    // run after sql, on that engine alone
+    std::string_view sqlite_too = {};  // run after sql, on that engine alone
     std::string_view postgres_too = {};
 };
 Result<std::vector<std::string>> migrate(Connection& connection, std::span<const Migration> migrations, Timestamp now);

@@ -60,7 +60,8 @@ class Bound {
                 texts_.emplace_back();
                 continue;
             }
-            if (const auto* n = std::get_if<std::int64_t>(&value)) texts_.push_back(std::to_string(*n));
+            if (const auto* n = std::get_if<std::int64_t>(&value))
+                texts_.push_back(std::to_string(*n));
             else if (const auto* d = std::get_if<double>(&value)) {
                 char buffer[64];
                 const auto end = std::to_chars(buffer, buffer + sizeof buffer, *d).ptr;
@@ -101,7 +102,8 @@ Code code_of(std::string_view state, std::string_view& key) {
     }
     if (state == "40001" || state == "40P01" || state == "55P03") return key = "db.busy", Code::busy;
     if (state == "57014") return key = "db.timeout", Code::timeout;
-    if (state.starts_with("57P") || state.starts_with("08") || state == "25P03") return key = "db.unavailable", Code::unavailable;
+    if (state.starts_with("57P") || state.starts_with("08") || state == "25P03")
+        return key = "db.unavailable", Code::unavailable;
     if (state == "53100") return key = "db.disk-full", Code::io;
     if (state.starts_with("53")) return key = "db.unavailable", Code::unavailable;
     if (state == "25006") return key = "db.read-only", Code::forbidden;
@@ -117,7 +119,8 @@ class PostgresConnection final : public Connection {
 
     Engine engine() const override { return Engine::postgres; }
 
-    Result<void> each(std::string_view sql, Params params, const RowCallback& row, std::vector<std::string>* columns) override {
+    Result<void> each(std::string_view sql, Params params, const RowCallback& row,
+                      std::vector<std::string>* columns) override {
         TRY(const auto name, prepare(sql));
         TRY_VOID(apply_deadline());
         Bound bound;
@@ -152,7 +155,8 @@ class PostgresConnection final : public Connection {
         TRY_VOID(apply_deadline());
         Bound bound;
         TRY_VOID(bound.set(params));
-        const Answer answer{PQexecPrepared(handle_.get(), name.c_str(), bound.count(), bound.values(), nullptr, nullptr, 0)};
+        const Answer answer{
+            PQexecPrepared(handle_.get(), name.c_str(), bound.count(), bound.values(), nullptr, nullptr, 0)};
         const auto status = PQresultStatus(answer.get());
         if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) return error_of(answer.get(), sql);
         return affected(answer.get());
@@ -177,14 +181,16 @@ class PostgresConnection final : public Connection {
         TRY_VOID(apply_deadline());
         const Answer answer{PQexec(handle_.get(), std::string(sql).c_str())};
         const auto status = PQresultStatus(answer.get());
-        if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY) return error_of(answer.get(), sql.substr(0, 200));
+        if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY)
+            return error_of(answer.get(), sql.substr(0, 200));
         return {};
     }
 
     Result<void> begin() override { return command("BEGIN"); }
     Result<void> begin_read() override {
-        return command(access_ == Access::query ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = facts"
-                                                : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+        return command(access_ == Access::query
+                           ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = facts"
+                           : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     }
     Result<void> commit() override {
         const Answer answer{PQexec(handle_.get(), "COMMIT")};
@@ -210,7 +216,8 @@ class PostgresConnection final : public Connection {
   private:
     Fail lost(std::string_view sql) const {
         lost_ = true;
-        return fail(Code::unavailable, "db.unavailable").detail(std::string(PQerrorMessage(handle_.get())) + " [" + std::string(sql) + "]");
+        return fail(Code::unavailable, "db.unavailable")
+            .detail(std::string(PQerrorMessage(handle_.get())) + " [" + std::string(sql) + "]");
     }
 
     Fail error_of(PGresult* answer, std::string_view sql) const {
@@ -219,7 +226,8 @@ class PostgresConnection final : public Connection {
         if (state == nullptr) return lost(sql);
         std::string_view key;
         const Code code = code_of(state, key);
-        // The server says goodbye before libpq sees the closed socket: from here on the connection is not to be trusted.
+        // The server says goodbye before libpq sees the closed socket: from here on the connection is not to be
+        // trusted.
         lost_ = lost_ || code == Code::unavailable;
         return fail(code, key).detail(std::string(PQresultErrorMessage(answer)) + " [" + std::string(sql) + "]");
     }
@@ -260,7 +268,8 @@ class PostgresConnection final : public Connection {
         return names_.emplace(std::string(sql), name).first->second;
     }
 
-    std::optional<Error> send_chunk(const std::string& name, std::string_view sql, std::span<const std::vector<Value>> rows) {
+    std::optional<Error> send_chunk(const std::string& name, std::string_view sql,
+                                    std::span<const std::vector<Value>> rows) {
         std::optional<Error> problem;
         Bound bound;
         std::size_t sent = 0;
@@ -270,7 +279,8 @@ class PostgresConnection final : public Connection {
                 problem = std::move(set).error();
                 break;
             }
-            if (PQsendQueryPrepared(handle_.get(), name.c_str(), bound.count(), bound.values(), nullptr, nullptr, 0) != 1) {
+            if (PQsendQueryPrepared(handle_.get(), name.c_str(), bound.count(), bound.values(), nullptr, nullptr, 0) !=
+                1) {
                 problem = lost(sql).error;
                 break;
             }
@@ -313,7 +323,9 @@ class PostgresConnection final : public Connection {
             const char* text = PQgetvalue(answer, r, i);
             const auto length = std::size_t(PQgetlength(answer, r, i));
             switch (PQftype(answer, i)) {
-                case oid_bool: values.emplace_back(std::int64_t(*text == 't')); break;
+                case oid_bool:
+                    values.emplace_back(std::int64_t(*text == 't'));
+                    break;
                 case oid_int2:
                 case oid_int4:
                 case oid_int8: {
@@ -334,8 +346,10 @@ class PostgresConnection final : public Connection {
                     const auto whole = std::from_chars(text, text + length, n);
                     double d = 0;
                     std::from_chars(text, text + length, d);
-                    if (whole.ec == std::errc{} && whole.ptr == text + length) values.emplace_back(n);
-                    else values.emplace_back(d);
+                    if (whole.ec == std::errc{} && whole.ptr == text + length)
+                        values.emplace_back(n);
+                    else
+                        values.emplace_back(d);
                     break;
                 }
                 case oid_bytea: {
@@ -345,7 +359,8 @@ class PostgresConnection final : public Connection {
                     PQfreemem(bytes);
                     break;
                 }
-                default: values.emplace_back(std::string(text, length));
+                default:
+                    values.emplace_back(std::string(text, length));
             }
         }
         return Row(std::move(values));
@@ -365,15 +380,19 @@ class PostgresConnection final : public Connection {
 Result<std::unique_ptr<Connection>> open_postgres(const std::string& url, Access access) {
     // TCP keepalives: a server that vanished without a word is noticed within half a minute. A transaction that stops
     // half-way (a paused process) is ended by the server, so that it cannot hold the head of the log for ever.
-    static constexpr const char* keys[] = {"dbname", "connect_timeout", "keepalives_idle", "keepalives_interval",
-                                           "keepalives_count", "tcp_user_timeout", "application_name", "options",
-                                           "client_encoding", nullptr};
-    const char* options = access == Access::read_write ? "-c idle_in_transaction_session_timeout=10000 -c lock_timeout=15000 -c client_min_messages=warning"
-                                                       : "-c default_transaction_read_only=on -c idle_in_transaction_session_timeout=60000 -c client_min_messages=warning";
+    static constexpr const char* keys[] = {
+        "dbname",           "connect_timeout",  "keepalives_idle", "keepalives_interval", "keepalives_count",
+        "tcp_user_timeout", "application_name", "options",         "client_encoding",     nullptr};
+    const char* options =
+        access == Access::read_write
+            ? "-c idle_in_transaction_session_timeout=10000 -c lock_timeout=15000 -c client_min_messages=warning"
+            : "-c default_transaction_read_only=on -c idle_in_transaction_session_timeout=60000 -c "
+              "client_min_messages=warning";
     const char* values[] = {url.c_str(), "5", "10", "5", "3", "20000", "tilsyn", options, "UTF8", nullptr};
     PGconn* handle = PQconnectdbParams(keys, values, 1);
     if (handle == nullptr || PQstatus(handle) != CONNECTION_OK) {
-        auto error = fail(Code::unavailable, "db.cannot-connect").detail(handle != nullptr ? PQerrorMessage(handle) : "out of memory");
+        auto error = fail(Code::unavailable, "db.cannot-connect")
+                         .detail(handle != nullptr ? PQerrorMessage(handle) : "out of memory");
         PQfinish(handle);
         return error;
     }

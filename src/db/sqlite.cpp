@@ -31,36 +31,51 @@ Fail error_of(sqlite3* handle, int rc, std::string_view what) {
             return fail(Code::conflict, key).detail(std::move(detail));
         }
         case SQLITE_BUSY:
-        case SQLITE_LOCKED: return fail(Code::busy, "db.busy").detail(std::move(detail));
-        case SQLITE_INTERRUPT: return fail(Code::timeout, "db.timeout").detail(std::move(detail));
-        case SQLITE_FULL: return fail(Code::io, "db.disk-full").detail(std::move(detail)).hint("db.disk-full-hint");
-        case SQLITE_IOERR: return fail(Code::io, "db.io").detail(std::move(detail)).hint("db.disk-full-hint");
-        case SQLITE_READONLY: return fail(Code::forbidden, "db.read-only").detail(std::move(detail));
-        case SQLITE_AUTH: return fail(Code::forbidden, "db.not-allowed").detail(std::move(detail));
+        case SQLITE_LOCKED:
+            return fail(Code::busy, "db.busy").detail(std::move(detail));
+        case SQLITE_INTERRUPT:
+            return fail(Code::timeout, "db.timeout").detail(std::move(detail));
+        case SQLITE_FULL:
+            return fail(Code::io, "db.disk-full").detail(std::move(detail)).hint("db.disk-full-hint");
+        case SQLITE_IOERR:
+            return fail(Code::io, "db.io").detail(std::move(detail)).hint("db.disk-full-hint");
+        case SQLITE_READONLY:
+            return fail(Code::forbidden, "db.read-only").detail(std::move(detail));
+        case SQLITE_AUTH:
+            return fail(Code::forbidden, "db.not-allowed").detail(std::move(detail));
         case SQLITE_CORRUPT:
-        case SQLITE_NOTADB: return fail(Code::corrupt, "db.corrupt").detail(std::move(detail)).hint("db.corrupt-hint");
-        case SQLITE_CANTOPEN: return fail(Code::io, "db.cannot-open").detail(std::move(detail));
-        case SQLITE_TOOBIG: return fail(Code::too_large, "db.too-large").detail(std::move(detail));
-        case SQLITE_ERROR: return fail(Code::invalid, "db.bad-sql").detail(std::move(detail));
-        default: return fail(Code::internal, "db.failed").detail(std::move(detail));
+        case SQLITE_NOTADB:
+            return fail(Code::corrupt, "db.corrupt").detail(std::move(detail)).hint("db.corrupt-hint");
+        case SQLITE_CANTOPEN:
+            return fail(Code::io, "db.cannot-open").detail(std::move(detail));
+        case SQLITE_TOOBIG:
+            return fail(Code::too_large, "db.too-large").detail(std::move(detail));
+        case SQLITE_ERROR:
+            return fail(Code::invalid, "db.bad-sql").detail(std::move(detail));
+        default:
+            return fail(Code::internal, "db.failed").detail(std::move(detail));
     }
 }
 
-// For SQL that users write: only SELECT, tables only through views, and never the tables that hold secrets. SQLite names
-// the view responsible for a read, but it names a WITH clause in the same way, so that fence alone could be walked round
-// by a WITH clause called like a view: the tables with secrets are therefore refused by name, whoever asks.
+// For SQL that users write: only SELECT, tables only through views, and never the tables that hold secrets. SQLite
+// names the view responsible for a read, but it names a WITH clause in the same way, so that fence alone could be
+// walked round by a WITH clause called like a view: the tables with secrets are therefore refused by name, whoever
+// asks.
 struct QueryFence {
     std::set<std::string, std::less<>> tables;  // of the database when the connection was opened
 };
-constexpr std::string_view secret_tables[] = {"log_private", "api_key", "sqlite_master", "sqlite_schema", "sqlite_temp_master"};
+constexpr std::string_view secret_tables[] = {"log_private", "api_key", "sqlite_master", "sqlite_schema",
+                                              "sqlite_temp_master"};
 
-int authorize_query(void* context, int action, const char* first, const char* second, const char* /*database*/, const char* view) {
+int authorize_query(void* context, int action, const char* first, const char* second, const char* /*database*/,
+                    const char* view) {
     const auto& fence = *static_cast<const QueryFence*>(context);
     const std::string_view name = first != nullptr ? first : "";
     switch (action) {
         case SQLITE_SELECT:
         case SQLITE_TRANSACTION:
-        case SQLITE_RECURSIVE: return SQLITE_OK;
+        case SQLITE_RECURSIVE:
+            return SQLITE_OK;
         case SQLITE_READ:
             if (std::ranges::find(secret_tables, name) != std::end(secret_tables)) return SQLITE_DENY;
             // An empty column means only that the table is in the statement, as for count(*) over a flattened view.
@@ -70,7 +85,8 @@ int authorize_query(void* context, int action, const char* first, const char* se
             const std::string_view function = second != nullptr ? second : "";
             return function == "load_extension" || function == "fts3_tokenizer" ? SQLITE_DENY : SQLITE_OK;
         }
-        default: return SQLITE_DENY;
+        default:
+            return SQLITE_DENY;
     }
 }
 
@@ -94,7 +110,8 @@ class SqliteConnection final : public Connection {
         return {};
     }
 
-    Result<void> each(std::string_view sql, Params params, const RowCallback& row, std::vector<std::string>* columns) override {
+    Result<void> each(std::string_view sql, Params params, const RowCallback& row,
+                      std::vector<std::string>* columns) override {
         TRY(auto* statement, prepare(sql));
         const Reset reset{statement};
         TRY_VOID(bind(statement, params));
@@ -136,7 +153,8 @@ class SqliteConnection final : public Connection {
     Result<void> commit() override { return simple("COMMIT"); }
     void rollback() override {
         // After some errors (disk full) SQLite has rolled back by itself.
-        if (sqlite3_get_autocommit(handle_.get()) == 0) sqlite3_exec(handle_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+        if (sqlite3_get_autocommit(handle_.get()) == 0)
+            sqlite3_exec(handle_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
     }
     Result<void> savepoint() override { return simple("SAVEPOINT change"); }
     Result<void> release() override { return simple("RELEASE change"); }
@@ -172,7 +190,8 @@ class SqliteConnection final : public Connection {
         if (const auto found = statements_.find(sql); found != statements_.end()) return found->second.get();
         sqlite3_stmt* raw = nullptr;
         const char* tail = nullptr;
-        const int rc = sqlite3_prepare_v3(handle_.get(), sql.data(), int(sql.size()), SQLITE_PREPARE_PERSISTENT, &raw, &tail);
+        const int rc =
+            sqlite3_prepare_v3(handle_.get(), sql.data(), int(sql.size()), SQLITE_PREPARE_PERSISTENT, &raw, &tail);
         Statement statement(raw);
         if (rc != SQLITE_OK) return error_of(handle_.get(), rc, sql);
         const std::string_view rest(tail, std::size_t(sql.data() + sql.size() - tail));
@@ -189,14 +208,18 @@ class SqliteConnection final : public Connection {
             const auto& value = params[std::size_t(i)];
             int rc = SQLITE_OK;
             // SQLITE_STATIC: the caller's values outlive the step.
-            if (const auto* n = std::get_if<std::int64_t>(&value)) rc = sqlite3_bind_int64(statement, i + 1, *n);
-            else if (const auto* d = std::get_if<double>(&value)) rc = sqlite3_bind_double(statement, i + 1, *d);
+            if (const auto* n = std::get_if<std::int64_t>(&value))
+                rc = sqlite3_bind_int64(statement, i + 1, *n);
+            else if (const auto* d = std::get_if<double>(&value))
+                rc = sqlite3_bind_double(statement, i + 1, *d);
             else if (const auto* t = std::get_if<std::string>(&value)) {
                 if (t->find('\0') != t->npos) return fail(Code::invalid, "db.nul-in-text");
                 rc = sqlite3_bind_text64(statement, i + 1, t->data(), t->size(), SQLITE_STATIC, SQLITE_UTF8);
             } else if (const auto* b = std::get_if<Blob>(&value)) {
-                rc = sqlite3_bind_blob64(statement, i + 1, b->empty() ? "" : reinterpret_cast<const char*>(b->data()), b->size(), SQLITE_STATIC);
-            } else rc = sqlite3_bind_null(statement, i + 1);
+                rc = sqlite3_bind_blob64(statement, i + 1, b->empty() ? "" : reinterpret_cast<const char*>(b->data()),
+                                         b->size(), SQLITE_STATIC);
+            } else
+                rc = sqlite3_bind_null(statement, i + 1);
             if (rc != SQLITE_OK) return error_of(handle_.get(), rc, "bind");
         }
         return {};
@@ -216,8 +239,12 @@ class SqliteConnection final : public Connection {
         values.reserve(std::size_t(count));
         for (int i = 0; i < count; ++i) {
             switch (sqlite3_column_type(statement, i)) {
-                case SQLITE_INTEGER: values.emplace_back(std::int64_t(sqlite3_column_int64(statement, i))); break;
-                case SQLITE_FLOAT: values.emplace_back(sqlite3_column_double(statement, i)); break;
+                case SQLITE_INTEGER:
+                    values.emplace_back(std::int64_t(sqlite3_column_int64(statement, i)));
+                    break;
+                case SQLITE_FLOAT:
+                    values.emplace_back(sqlite3_column_double(statement, i));
+                    break;
                 case SQLITE_TEXT: {
                     const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement, i));
                     values.emplace_back(std::string(text, std::size_t(sqlite3_column_bytes(statement, i))));
@@ -228,7 +255,8 @@ class SqliteConnection final : public Connection {
                     values.emplace_back(Blob(data, data + sqlite3_column_bytes(statement, i)));
                     break;
                 }
-                default: values.emplace_back(Null{});
+                default:
+                    values.emplace_back(Null{});
             }
         }
         return Row(std::move(values));
@@ -251,10 +279,12 @@ Result<std::unique_ptr<Connection>> open_sqlite(const std::string& path, Access 
     sqlite3_busy_timeout(raw, busy_timeout_ms);
     sqlite3_db_config(raw, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, nullptr);
     sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-    const char* setup = access == Access::read_write
-                            ? "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16000;"
-                            : "PRAGMA query_only=ON; PRAGMA cache_size=-8000;";
-    if (const int set = sqlite3_exec(raw, setup, nullptr, nullptr, nullptr); set != SQLITE_OK) return error_of(raw, set, path);
+    const char* setup =
+        access == Access::read_write
+            ? "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16000;"
+            : "PRAGMA query_only=ON; PRAGMA cache_size=-8000;";
+    if (const int set = sqlite3_exec(raw, setup, nullptr, nullptr, nullptr); set != SQLITE_OK)
+        return error_of(raw, set, path);
     auto connection = std::make_unique<SqliteConnection>(std::move(handle));
     // LIKE as on PostgreSQL: a query of a policy must mean the same on both.
     if (access == Access::query) sqlite3_exec(raw, "PRAGMA case_sensitive_like=ON", nullptr, nullptr, nullptr);

@@ -1,5 +1,5 @@
-// Findings and exceptions. A failing or missed (control, subject) opens a finding with an owner and a due date; it closes
-// by the next pass, or by an exception with a reason and an end.
+// Findings and exceptions. A failing or missed (control, subject) opens a finding with an owner and a due date; it
+// closes by the next pass, or by an exception with a reason and an end.
 #pragma once
 #include <optional>
 #include <string>

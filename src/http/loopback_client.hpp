@@ -67,8 +67,7 @@ class Client {
         for (const auto line : split(lines, '\n')) {
             const auto colon = line.find(':');
             if (!first && colon != line.npos)
-                answer.headers[lower_ascii(line.substr(0, colon))] =
-                    std::string(trim(line.substr(colon + 1)));
+                answer.headers[lower_ascii(line.substr(0, colon))] = std::string(trim(line.substr(colon + 1)));
             first = false;
         }
         const int status = std::atoi(lines.c_str() + 9);

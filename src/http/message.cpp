@@ -77,8 +77,7 @@ std::optional<Response> read_head(const Parser& parser, const HostRule& hosts, H
     const bool has_host = request.headers.contains("host");
     if (!has_host && !head.http10) return refuse(400, "http.no-host");
     const auto host = target->authority.empty() ? request.header("host") : target->authority;
-    if ((has_host || !target->authority.empty()) && !hosts.accepts(host))
-        return refuse(421, "http.wrong-host");
+    if ((has_host || !target->authority.empty()) && !hosts.accepts(host)) return refuse(421, "http.wrong-host");
 
     // Anything but plain "chunked" leaves it open where the body ends.
     if (request.headers.contains("transfer-encoding") &&

@@ -7,8 +7,7 @@ namespace tilsyn::http {
 Pool::Pool(std::size_t threads, std::size_t queue, std::size_t heavy_at_once)
     : queue_limit_(std::max<std::size_t>(queue, 1)),
       heavy_limit_(std::clamp<std::size_t>(heavy_at_once, 1, std::max<std::size_t>(threads, 2) - 1)) {
-    for (std::size_t i = 0; i < std::max<std::size_t>(threads, 1); ++i)
-        threads_.emplace_back([this] { run(); });
+    for (std::size_t i = 0; i < std::max<std::size_t>(threads, 1); ++i) threads_.emplace_back([this] { run(); });
 }
 
 Pool::~Pool() {

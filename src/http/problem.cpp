@@ -47,8 +47,7 @@ const Status* find_status(int status) {
     return nullptr;
 }
 
-Response document(int status, std::string_view type, const std::string& detail, Lang lang,
-                  std::string_view instance) {
+Response document(int status, std::string_view type, const std::string& detail, Lang lang, std::string_view instance) {
     const auto* known = find_status(status);
     nlohmann::ordered_json json;
     json["type"] = fmt::format("urn:tilsyn:problem:{}", type);
@@ -112,15 +111,14 @@ Response json_response(std::string body, int status) {
 Response problem(const Error& error, Lang lang, std::string_view instance) {
     const int status = status_of(error.code);
     const bool ours = status == 500;
-    auto response =
-        document(status, to_string(error.code),
-                 ours ? tr(lang, "http.fault", {{"id", std::string(instance)}}) : render(error, lang, false),
-                 lang, instance);
+    auto response = document(
+        status, to_string(error.code),
+        ours ? tr(lang, "http.fault", {{"id", std::string(instance)}}) : render(error, lang, false), lang, instance);
     if (status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
     if (error.code == Code::busy) response.headers.emplace_back("Retry-After", "1");
     if (status >= 500)
-        response.log_note = fmt::format("{} ({}:{})", render(error, Lang::en, true), error.raised.file_name(),
-                                        error.raised.line());
+        response.log_note =
+            fmt::format("{} ({}:{})", render(error, Lang::en, true), error.raised.file_name(), error.raised.line());
     return response;
 }
 

@@ -102,14 +102,12 @@ Router::Router(std::vector<Route> routes) : routes_(std::move(routes)) {
             node = next.get();
         }
         if (!node->routes.emplace(route.method, index).second)
-            throw std::invalid_argument("two routes for " + std::string(to_string(route.method)) + " " +
-                                        route.pattern);
+            throw std::invalid_argument("two routes for " + std::string(to_string(route.method)) + " " + route.pattern);
     }
     root_ = std::move(root);
 }
 
-const Route* Router::match(Method method, std::string_view path, Request& request,
-                           std::vector<Method>* allowed) const {
+const Route* Router::match(Method method, std::string_view path, Request& request, std::vector<Method>* allowed) const {
     const auto segments = segments_of(path);
     std::vector<std::string_view> captured;
     const Route* found = nullptr;
@@ -125,8 +123,7 @@ const Route* Router::match(Method method, std::string_view path, Request& reques
         std::size_t next = 0;
         for (const auto segment : segments_of(found->pattern))
             if (is_parameter(segment))
-                request.params[std::string(segment.substr(1, segment.size() - 2))] =
-                    std::string(values[next++]);
+                request.params[std::string(segment.substr(1, segment.size() - 2))] = std::string(values[next++]);
         return true;
     });
     if (found == nullptr && allowed != nullptr) {
@@ -153,8 +150,7 @@ std::expected<const Route*, Response> Router::find(Request& request, const Arriv
                 if (method == Method::get) allowed.push_back(Method::head);
             }
     }
-    if (route == nullptr && allowed.empty())
-        return refuse(404, "http.no-such-path", {{"path", request.path}});
+    if (route == nullptr && allowed.empty()) return refuse(404, "http.no-such-path", {{"path", request.path}});
     if (route == nullptr) {
         auto answer = refuse(405, "http.wrong-method", {{"methods", list_of(allowed)}});
         answer.error().headers.emplace_back("Allow", list_of(allowed));
@@ -163,8 +159,7 @@ std::expected<const Route*, Response> Router::find(Request& request, const Arriv
     if (!arrival.has_body) return route;
     const auto limit = route->access.body_limit;
     if (limit == 0) return refuse(413, "http.no-body-here");
-    if (arrival.body_bytes > limit)
-        return refuse(413, "http.body-too-large", {{"limit", std::to_string(limit)}});
+    if (arrival.body_bytes > limit) return refuse(413, "http.body-too-large", {{"limit", std::to_string(limit)}});
     if (!accepted_body(request.header("content-type"))) return refuse(415, "http.wrong-content-type");
     // We would store what we cannot read.
     if (!request.header("content-encoding").empty()) return refuse(415, "http.encoded-body");
@@ -181,13 +176,11 @@ std::optional<Response> Router::authorise(const Route& route, Request& request,
         if (!authenticate) return refusal(401, "http.no-key", request.lang, request.request_id);
         const auto caller = authenticate(key);
         if (!caller) return problem(caller.error(), request.lang, request.request_id);
-        if (caller->may < route.access.auth)
-            return refusal(403, "http.may-not", request.lang, request.request_id);
+        if (caller->may < route.access.auth) return refusal(403, "http.may-not", request.lang, request.request_id);
         request.actor = caller->actor;
         return std::nullopt;
     } catch (const std::exception& exception) {
-        auto answer =
-            refusal(500, "http.fault", request.lang, request.request_id, {{"id", request.request_id}});
+        auto answer = refusal(500, "http.fault", request.lang, request.request_id, {{"id", request.request_id}});
         answer.log_note = exception.what();
         return answer;
     }
@@ -197,8 +190,7 @@ Response Router::run(const Route& route, const Request& request) const {
     try {
         return route.handler(request);
     } catch (const std::exception& exception) {
-        auto answer =
-            refusal(500, "http.fault", request.lang, request.request_id, {{"id", request.request_id}});
+        auto answer = refusal(500, "http.fault", request.lang, request.request_id, {{"id", request.request_id}});
         answer.log_note = exception.what();
         return answer;
     }

@@ -44,8 +44,7 @@ Result<Caller> authenticate(std::string_view key) {
     return fail(Code::unauthorized, "http.no-key");
 }
 
-Response ask(Method method, std::string path, std::map<std::string, std::string> headers = {},
-             std::string body = "") {
+Response ask(Method method, std::string path, std::map<std::string, std::string> headers = {}, std::string body = "") {
     Request request;
     request.method = method;
     request.path = std::move(path);
@@ -105,16 +104,12 @@ TEST(Router, LimitsBodies) {
     EXPECT_EQ(post(json, "01234567890"), 413);
     EXPECT_EQ(ask(Method::get, "/", json, "x").status, 413);
     for (const auto* type : {"text/csv", "Application/JSON", "application/octet-stream"})
-        EXPECT_EQ(
-            post(std::map<std::string, std::string>{{"content-type", type}, {"authorization", "Bearer w"}},
-                 "x"),
-            200);
+        EXPECT_EQ(post(std::map<std::string, std::string>{{"content-type", type}, {"authorization", "Bearer w"}}, "x"),
+                  200);
     for (const auto* type :
          {"", "text/plain", "application/x-www-form-urlencoded", "application/jsonx", "multipart/form-data"})
-        EXPECT_EQ(
-            post(std::map<std::string, std::string>{{"content-type", type}, {"authorization", "Bearer w"}},
-                 "x"),
-            415);
+        EXPECT_EQ(post(std::map<std::string, std::string>{{"content-type", type}, {"authorization", "Bearer w"}}, "x"),
+                  415);
     auto compressed = json;
     compressed["content-encoding"] = "gzip";
     EXPECT_EQ(post(compressed, "x"), 415);
@@ -139,8 +134,7 @@ TEST(Router, AsksForTheRightKey) {
     Request request;
     request.path = "/x";
     request.headers["authorization"] = "Bearer a";
-    EXPECT_EQ(Router(std::move(routes)).handle(request, nullptr).status, 401)
-        << "no way to check is no entry";
+    EXPECT_EQ(Router(std::move(routes)).handle(request, nullptr).status, 401) << "no way to check is no entry";
 }
 
 TEST(Router, TurnsExceptionsIntoProblems) {
@@ -190,8 +184,7 @@ TEST(Target, IsDecodedOnce) {
     const auto target = parse_target("/a%20b/%25zz/%C3%A6?x=1%262&y=a+b&z&&w=%0A");
     ASSERT_TRUE(target);
     EXPECT_EQ(target->path, "/a b/%zz/æ");
-    EXPECT_EQ(target->query,
-              (std::map<std::string, std::string>{{"x", "1&2"}, {"y", "a b"}, {"z", ""}, {"w", "\n"}}));
+    EXPECT_EQ(target->query, (std::map<std::string, std::string>{{"x", "1&2"}, {"y", "a b"}, {"z", ""}, {"w", "\n"}}));
     EXPECT_EQ(parse_target("/a+b")->path, "/a+b");
     EXPECT_EQ(parse_target("HTTP://host:1/x?y")->authority, "host:1");
     EXPECT_EQ(parse_target("http://host")->path, "/");
@@ -264,10 +257,8 @@ TEST(Wire, WritesAWholeHeader) {
     response.headers = {{"Cache-Control", "max-age=5"}};
     Wire wire;
     wire.keep_alive = true;
-    const auto bytes =
-        header_bytes(response, wire, "id", Lang::en, parse_utc("2026-11-23T04:05:06Z").value());
-    EXPECT_TRUE(
-        bytes.starts_with("HTTP/1.1 200 OK\r\nDate: Mon, 23 Nov 2026 04:05:06 GMT\r\nX-Request-Id: id\r\n"))
+    const auto bytes = header_bytes(response, wire, "id", Lang::en, parse_utc("2026-11-23T04:05:06Z").value());
+    EXPECT_TRUE(bytes.starts_with("HTTP/1.1 200 OK\r\nDate: Mon, 23 Nov 2026 04:05:06 GMT\r\nX-Request-Id: id\r\n"))
         << bytes;
     EXPECT_NE(bytes.find("Cache-Control: max-age=5\r\n"), bytes.npos);
     EXPECT_EQ(bytes.find("no-store"), bytes.npos) << "what a handler says wins";

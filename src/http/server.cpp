@@ -102,8 +102,7 @@ asio::ip::address plain_address(asio::ip::address address) {
 }  // namespace
 
 struct Server::Impl {
-    Impl(std::vector<Route> routes, Authenticate authenticate_, Limits limits_, Observe observe_,
-         bool on_loopback)
+    Impl(std::vector<Route> routes, Authenticate authenticate_, Limits limits_, Observe observe_, bool on_loopback)
         : limits(std::move(limits_)),
           router(std::move(routes)),
           authenticate(std::move(authenticate_)),
@@ -147,8 +146,7 @@ struct Server::Impl {
 
     Nothing accept_loop();
     Nothing serve(SessionPtr session);
-    asio::awaitable<bool> read_header(SessionPtr session, beast::flat_buffer* buffer, Exchange* exchange,
-                                      bool first);
+    asio::awaitable<bool> read_header(SessionPtr session, beast::flat_buffer* buffer, Exchange* exchange, bool first);
     asio::awaitable<bool> read_body(SessionPtr session, beast::flat_buffer* buffer, Exchange* exchange);
     asio::awaitable<bool> answer(SessionPtr session, beast::flat_buffer* buffer, Exchange* exchange);
     asio::awaitable<bool> on_pool(Rate rate, std::function<void()> work);
@@ -166,9 +164,9 @@ Result<void> Server::Impl::listen(const std::string& address, std::uint16_t want
     if (!error) acceptor.bind(endpoint, error);
     if (!error) acceptor.listen(1024, error);
     if (error) {
-        auto failure = fail(Code::unavailable, "http.cannot-listen",
-                            {{"address", address}, {"port", std::to_string(wanted)}})
-                           .detail(error.message());
+        auto failure =
+            fail(Code::unavailable, "http.cannot-listen", {{"address", address}, {"port", std::to_string(wanted)}})
+                .detail(error.message());
         if (error == asio::error::address_in_use) return std::move(failure).hint("http.port-taken");
         return failure;
     }
@@ -207,8 +205,7 @@ bool Server::Impl::enter(const SessionPtr& session) {
 }
 
 void Server::Impl::leave(const SessionPtr& session) {
-    if (const auto mine = by_address.find(session->counted_as);
-        mine != by_address.end() && --mine->second == 0)
+    if (const auto mine = by_address.find(session->counted_as); mine != by_address.end() && --mine->second == 0)
         by_address.erase(mine);
     sessions.erase(session);
     {
@@ -302,8 +299,8 @@ Nothing Server::Impl::serve(SessionPtr session) {
 }
 
 // False: the connection is over, without a word. A refusal may already be in exchange->response.
-asio::awaitable<bool> Server::Impl::read_header(SessionPtr session, beast::flat_buffer* buffer,
-                                                Exchange* exchange, bool first) {
+asio::awaitable<bool> Server::Impl::read_header(SessionPtr session, beast::flat_buffer* buffer, Exchange* exchange,
+                                                bool first) {
     auto& stream = session->stream;
     stream.expires_after(first ? limits.header_deadline : limits.idle);
     if (buffer->size() == 0) {
@@ -330,8 +327,7 @@ asio::awaitable<bool> Server::Impl::read_header(SessionPtr session, beast::flat_
 }
 
 // False: it did not arrive. Then exchange->response says why, or is empty when there is nobody left to tell.
-asio::awaitable<bool> Server::Impl::read_body(SessionPtr session, beast::flat_buffer* buffer,
-                                              Exchange* exchange) {
+asio::awaitable<bool> Server::Impl::read_body(SessionPtr session, beast::flat_buffer* buffer, Exchange* exchange) {
     auto& stream = session->stream;
     stream.expires_after(limits.body_deadline);
     if (exchange->head.expects_continue && buffer->size() == 0) {
@@ -354,8 +350,7 @@ asio::awaitable<bool> Server::Impl::read_body(SessionPtr session, beast::flat_bu
 
 // Fills exchange->response. Whoever may not is told so before the body is read: strangers cannot make us hold
 // theirs.
-asio::awaitable<bool> Server::Impl::answer(SessionPtr session, beast::flat_buffer* buffer,
-                                           Exchange* exchange) {
+asio::awaitable<bool> Server::Impl::answer(SessionPtr session, beast::flat_buffer* buffer, Exchange* exchange) {
     const auto found = router.find(exchange->head.request, exchange->head.arrival);
     if (!found) {
         exchange->response = found.error();
@@ -377,8 +372,7 @@ asio::awaitable<bool> Server::Impl::answer(SessionPtr session, beast::flat_buffe
         const bool whole = co_await read_body(session, buffer, exchange);
         if (!whole) co_return false;
     }
-    const std::function<void()> run = [this, exchange, authorise,
-                                       checked = has_body || access.rate == Rate::heavy] {
+    const std::function<void()> run = [this, exchange, authorise, checked = has_body || access.rate == Rate::heavy] {
         if (!checked) authorise();
         if (!exchange->response) exchange->response = router.run(*exchange->route, exchange->head.request);
     };
@@ -479,9 +473,8 @@ void Server::Impl::stop() {
     for (const auto& session : sessions) session->stream.close();
 }
 
-Result<std::unique_ptr<Server>> Server::start(std::string address, std::uint16_t port,
-                                              std::vector<Route> routes, Authenticate authenticate,
-                                              Limits limits, Observe observe) {
+Result<std::unique_ptr<Server>> Server::start(std::string address, std::uint16_t port, std::vector<Route> routes,
+                                              Authenticate authenticate, Limits limits, Observe observe) {
     beast::error_code error;
     const auto ip = asio::ip::make_address(address, error);
     const bool on_loopback = !error && plain_address(ip).is_loopback();

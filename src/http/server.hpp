@@ -60,9 +60,8 @@ using Observe = std::function<void(const Served&)>;  // called on the io thread:
 class Server {
   public:
     // address "127.0.0.1" or "::1" ...; port 0 takes a free one. Fails when it cannot listen.
-    static Result<std::unique_ptr<Server>> start(std::string address, std::uint16_t port,
-                                                 std::vector<Route> routes, Authenticate authenticate,
-                                                 Limits limits = {}, Observe observe = {});
+    static Result<std::unique_ptr<Server>> start(std::string address, std::uint16_t port, std::vector<Route> routes,
+                                                 Authenticate authenticate, Limits limits = {}, Observe observe = {});
     ~Server();  // stop()
     // No new connections; idle ones close; requests whose header has arrived are finished within
     // limits.drain. Then the rest is cut off. Waits for handlers that run: they see to their own deadlines.
@@ -88,22 +87,19 @@ class Router {
     explicit Router(std::vector<Route> routes);
     // The route, with request.params filled in; HEAD finds GET's. Null: none; `allowed` then tells the
     // methods of the path.
-    const Route* match(Method method, std::string_view path, Request& request,
-                       std::vector<Method>* allowed) const;
+    const Route* match(Method method, std::string_view path, Request& request, std::vector<Method>* allowed) const;
     Response handle(Request request, const Authenticate& authenticate) const;  // the three steps below
 
     // What is known of a request before its body is read.
     struct Arrival {
         bool known_method = true;  // one of Method
         bool has_body = false;
-        std::uint64_t body_bytes =
-            0;  // as announced; 0 when sent in chunks, whose size is counted as they come
+        std::uint64_t body_bytes = 0;  // as announced; 0 when sent in chunks, whose size is counted as they come
     };
     // Step 1, never blocks: which route, and whether such a body may come at all. Else the refusal.
     std::expected<const Route*, Response> find(Request& request, const Arrival& arrival) const;
     // Step 2, may block: who is asking, and may they. Sets request.actor, or gives the refusal.
-    std::optional<Response> authorise(const Route& route, Request& request,
-                                      const Authenticate& authenticate) const;
+    std::optional<Response> authorise(const Route& route, Request& request, const Authenticate& authenticate) const;
     // Step 3, may block: the handler.
     Response run(const Route& route, const Request& request) const;
 

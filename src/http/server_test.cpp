@@ -66,9 +66,8 @@ struct House {
             return json_response("\"waited\"");
         };
         std::vector<Route> routes;
-        routes.emplace_back(
-            Method::get, "/hello", Access(Auth::public_, 0, Rate::light),
-            [](const Request& r) { return json_response("\"hello " + r.query.at("name") + "\""); });
+        routes.emplace_back(Method::get, "/hello", Access(Auth::public_, 0, Rate::light),
+                            [](const Request& r) { return json_response("\"hello " + r.query.at("name") + "\""); });
         routes.emplace_back(Method::get, "/ping", Access(Auth::public_, 0, Rate::light),
                             [](const Request&) { return json_response("\"pong\""); });
         routes.emplace_back(Method::get, "/wait", Access(Auth::public_, 0, Rate::light), wait);
@@ -79,14 +78,12 @@ struct House {
                             [](const Request&) { return json_response(std::string(8 << 20, 'x')); });
         routes.emplace_back(Method::get, "/throws", Access(Auth::public_, 0, Rate::light),
                             [](const Request&) -> Response { throw std::runtime_error("secret internals"); });
-        routes.emplace_back(Method::get, "/splits", Access(Auth::public_, 0, Rate::light),
-                            [](const Request&) {
-                                auto response = json_response("1");
-                                response.headers.emplace_back("X-A", "b\r\nX-C: d");
-                                return response;
-                            });
-        server = Server::start("127.0.0.1", 0, std::move(routes), authenticate, limits, std::move(observe))
-                     .value();
+        routes.emplace_back(Method::get, "/splits", Access(Auth::public_, 0, Rate::light), [](const Request&) {
+            auto response = json_response("1");
+            response.headers.emplace_back("X-A", "b\r\nX-C: d");
+            return response;
+        });
+        server = Server::start("127.0.0.1", 0, std::move(routes), authenticate, limits, std::move(observe)).value();
     }
     ~House() { gate.open(); }
     Client client(const char* from = "127.0.0.1") { return Client(server->port(), from); }
@@ -156,11 +153,10 @@ TEST(Server, ReadsBodiesInChunksAndWaitsWithContinue) {
     House house;
     auto client = house.client();
     const std::string head = "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\n";
-    EXPECT_EQ(
-        nlohmann::json::parse(
-            client.ask(head + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n").body)
-            .at("body"),
-        "abcde");
+    EXPECT_EQ(nlohmann::json::parse(
+                  client.ask(head + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n").body)
+                  .at("body"),
+              "abcde");
     EXPECT_EQ(client.ask(head + "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n").status, 100);
     EXPECT_EQ(nlohmann::json::parse(client.ask("xyz").body).at("body"), "xyz");
     auto other = house.client();
@@ -182,9 +178,7 @@ TEST(Server, LimitsBodies) {
         "chunked\r\n\r\n";
     for (int i = 0; i < 3; ++i) body += "190\r\n" + std::string(400, 'x') + "\r\n";
     EXPECT_EQ(chunked.ask(body + "0\r\n\r\n").status, 413);
-    EXPECT_EQ(
-        house.client().ask("GET /ping HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx").status,
-        413);
+    EXPECT_EQ(house.client().ask("GET /ping HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx").status, 413);
 }
 
 TEST(Server, LimitsHeaders) {
@@ -210,22 +204,17 @@ TEST(Server, RefusesMalformedRequests) {
         {"GET /ping?a=1&a=2 HTTP/1.1\r\n" + host + "\r\n", 400},
         {"POST /echo HTTP/1.1\r\n" + host + "Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400},
         {"POST /echo HTTP/1.1\r\n" + host + "Content-Length: -1\r\n\r\n", 400},
-        {"POST /echo HTTP/1.1\r\n" + host +
-             "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-         400},
+        {"POST /echo HTTP/1.1\r\n" + host + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
         {"POST /echo HTTP/1.1\r\n" + host + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 400},
         {"POST /echo HTTP/1.1\r\n" + host + "Transfer-Encoding: identity\r\n\r\n", 400},
         {"POST /echo HTTP/1.0\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
-        {"POST /echo HTTP/1.1\r\n" + host +
-             "Content-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-         400},
+        {"POST /echo HTTP/1.1\r\n" + host + "Content-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400},
     };
     for (const auto& [bytes, status] : cases) {
         auto client = house.client();
         const auto answer = client.ask(bytes);
         EXPECT_EQ(answer.status, status) << bytes << "\n" << answer.body;
-        EXPECT_EQ(answer.headers.contains("connection") ? answer.headers.at("connection") : "", "close")
-            << bytes;
+        EXPECT_EQ(answer.headers.contains("connection") ? answer.headers.at("connection") : "", "close") << bytes;
         EXPECT_TRUE(client.ended()) << bytes;
     }
     EXPECT_EQ(house.client().ask(get("/ping")).status, 200);
@@ -243,10 +232,8 @@ TEST(Server, AnswersOnlyToItsOwnNames) {
     for (const auto* host :
          {"evil.example", "localhost.evil.example", "192.0.2.1", "[::2]", "localhost:x", "a@localhost"})
         EXPECT_EQ(status(host), 421) << host;
-    EXPECT_EQ(house.client().ask("GET http://evil.example/ping HTTP/1.1\r\nHost: localhost\r\n\r\n").status,
-              421);
-    EXPECT_EQ(house.client().ask("GET http://localhost/ping HTTP/1.1\r\nHost: evil.example\r\n\r\n").status,
-              200);
+    EXPECT_EQ(house.client().ask("GET http://evil.example/ping HTTP/1.1\r\nHost: localhost\r\n\r\n").status, 421);
+    EXPECT_EQ(house.client().ask("GET http://localhost/ping HTTP/1.1\r\nHost: evil.example\r\n\r\n").status, 200);
 }
 
 TEST(Server, ErrorsAreProblemsInTheLanguageOfTheReader) {
@@ -324,8 +311,8 @@ TEST(Server, CutsOffSlowClients) {
     auto body = house.client();
     auto idle = house.client();
     ASSERT_TRUE(header.send("GET /ping HTTP/1.1\r\nHost: loc"));
-    ASSERT_TRUE(body.send(
-        "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: 9\r\n\r\nabc"));
+    ASSERT_TRUE(
+        body.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: 9\r\n\r\nabc"));
     EXPECT_EQ(idle.ask(get("/ping")).status, 200);
     for (auto* client : {&silent, &header, &body, &idle}) EXPECT_TRUE(client->ended());
     // A client may see the end a moment before the server has counted it.

@@ -59,8 +59,7 @@ Result<std::map<std::string, std::string>> decode_query(std::string_view raw) {
         if (pair.empty()) continue;
         const auto equals = pair.find('=');
         TRY(auto name, decode(pair.substr(0, equals), Plus::space));
-        TRY(auto value,
-            decode(equals == pair.npos ? std::string_view() : pair.substr(equals + 1), Plus::space));
+        TRY(auto value, decode(equals == pair.npos ? std::string_view() : pair.substr(equals + 1), Plus::space));
         if (!query.emplace(name, std::move(value)).second)
             return fail(Code::invalid, "http.repeated-parameter", {{"name", name}});
     }
@@ -103,8 +102,7 @@ std::string host_only(std::string_view host) {
 
 bool is_address(const std::string& name) {
     unsigned char binary[sizeof(in6_addr)];
-    if (name.starts_with('['))
-        return ::inet_pton(AF_INET6, name.substr(1, name.size() - 2).c_str(), binary) == 1;
+    if (name.starts_with('[')) return ::inet_pton(AF_INET6, name.substr(1, name.size() - 2).c_str(), binary) == 1;
     return ::inet_pton(AF_INET, name.c_str(), binary) == 1;
 }
 

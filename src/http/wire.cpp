@@ -20,9 +20,8 @@ bool safe_value(std::string_view value) {
 }
 bool safe(const Response& response) {
     if (response.status < 200 || response.status > 599 || !safe_value(response.content_type)) return false;
-    return std::ranges::all_of(response.headers, [](const auto& header) {
-        return safe_name(header.first) && safe_value(header.second);
-    });
+    return std::ranges::all_of(response.headers,
+                               [](const auto& header) { return safe_name(header.first) && safe_value(header.second); });
 }
 
 // RFC 9110 5.6.7. Not strftime(): that one speaks the language of the process.
@@ -33,9 +32,8 @@ std::string http_date(Timestamp now) {
     const auto day = std::chrono::floor<std::chrono::days>(now);
     const std::chrono::year_month_day date(day);
     const std::chrono::hh_mm_ss time(std::chrono::floor<std::chrono::seconds>(now - day));
-    return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT",
-                       days[std::chrono::weekday(day).c_encoding()], unsigned(date.day()),
-                       months[unsigned(date.month()) - 1], int(date.year()), time.hours().count(),
+    return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", days[std::chrono::weekday(day).c_encoding()],
+                       unsigned(date.day()), months[unsigned(date.month()) - 1], int(date.year()), time.hours().count(),
                        time.minutes().count(), time.seconds().count());
 }
 
@@ -53,8 +51,7 @@ bool sends_body(int status, bool head) {
     return !head && status != 204 && status != 304;
 }
 
-std::string header_bytes(Response& response, const Wire& wire, std::string_view request_id, Lang lang,
-                         Timestamp now) {
+std::string header_bytes(Response& response, const Wire& wire, std::string_view request_id, Lang lang, Timestamp now) {
     if (!safe(response)) {
         response = refusal(500, "http.fault", lang, request_id, {{"id", std::string(request_id)}});
         response.log_note = "a handler gave a status or a header that cannot be sent";
@@ -65,9 +62,9 @@ std::string header_bytes(Response& response, const Wire& wire, std::string_view 
         fmt::format_to(std::back_inserter(out), "{}: {}\r\n", name, value);
     };
     for (const auto& [name, value] : always) {
-        const auto own = std::ranges::find_if(
-            response.headers,
-            [&, n = lower_ascii(name)](const auto& header) { return lower_ascii(header.first) == n; });
+        const auto own = std::ranges::find_if(response.headers, [&, n = lower_ascii(name)](const auto& header) {
+            return lower_ascii(header.first) == n;
+        });
         if (own == response.headers.end()) add(name, value);
     }
     for (const auto& [name, value] : response.headers) add(name, value);

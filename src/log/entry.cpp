@@ -14,14 +14,26 @@ void append_json_text(std::string& out, std::string_view text) {
     out += '"';
     for (const char c : text) {
         switch (c) {
-            case '"': out += "\\\""; break;
-            case '\\': out += "\\\\"; break;
-            case '\n': out += "\\n"; break;
-            case '\r': out += "\\r"; break;
-            case '\t': out += "\\t"; break;
+            case '"':
+                out += "\\\"";
+                break;
+            case '\\':
+                out += "\\\\";
+                break;
+            case '\n':
+                out += "\\n";
+                break;
+            case '\r':
+                out += "\\r";
+                break;
+            case '\t':
+                out += "\\t";
+                break;
             default:
-                if (static_cast<unsigned char>(c) < 0x20) fmt::format_to(std::back_inserter(out), "\\u{:04x}", int(c));
-                else out += c;
+                if (static_cast<unsigned char>(c) < 0x20)
+                    fmt::format_to(std::back_inserter(out), "\\u{:04x}", int(c));
+                else
+                    out += c;
         }
     }
     out += '"';
@@ -47,7 +59,9 @@ Entry& Entry::integer(std::string_view field, std::int64_t value) {
     return *this;
 }
 
-Entry& Entry::time(std::string_view field, Timestamp value) { return text(field, format_utc(value)); }
+Entry& Entry::time(std::string_view field, Timestamp value) {
+    return text(field, format_utc(value));
+}
 
 Entry& Entry::private_text(std::string_view field, std::string_view value) {
     std::array<std::uint8_t, 32> salt{};
@@ -65,7 +79,8 @@ Hash commitment(std::string_view salt, std::string_view field, std::string_view 
 std::string Entry::bytes(Timestamp logged_at, std::int64_t cseq, std::int64_t prev) const {
     std::array<std::uint8_t, 16> nonce{};
     random_bytes(nonce);
-    std::string out = fmt::format(R"({{"v":1,"n":"{}","t":"{}","k":"{}")", crypto::base64(nonce), format_utc(logged_at), kind_);
+    std::string out =
+        fmt::format(R"({{"v":1,"n":"{}","t":"{}","k":"{}")", crypto::base64(nonce), format_utc(logged_at), kind_);
     if (!control_.empty()) {
         append_name(out, "c");
         append_json_text(out, control_);

@@ -19,7 +19,10 @@ namespace tilsyn::log {
 class Entry {
   public:
     explicit Entry(std::string_view kind) : kind_(kind) {}
-    Entry& control(std::string_view id) { control_ = id; return *this; }
+    Entry& control(std::string_view id) {
+        control_ = id;
+        return *this;
+    }
     Entry& text(std::string_view field, std::string_view value);
     Entry& integer(std::string_view field, std::int64_t value);
     Entry& time(std::string_view field, Timestamp value);

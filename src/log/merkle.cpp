@@ -6,7 +6,9 @@
 
 namespace tilsyn::log {
 
-Hash leaf_hash(std::string_view entry) { return crypto::sha256({std::string_view("\0", 1), entry}); }
+Hash leaf_hash(std::string_view entry) {
+    return crypto::sha256({std::string_view("\0", 1), entry});
+}
 
 Hash node_hash(const Hash& left, const Hash& right) {
     std::array<char, 65> block{};
@@ -16,10 +18,13 @@ Hash node_hash(const Hash& left, const Hash& right) {
     return crypto::sha256(std::string_view(block.data(), block.size()));
 }
 
-Hash empty_root() { return crypto::sha256(""); }
+Hash empty_root() {
+    return crypto::sha256("");
+}
 
 Result<Frontier> Frontier::from_bytes(std::int64_t size, std::span<const std::uint8_t> bytes) {
-    if (size < 0 || bytes.size() != std::size_t(std::popcount(std::uint64_t(size))) * 32) return fail(Code::corrupt, "log.bad-frontier");
+    if (size < 0 || bytes.size() != std::size_t(std::popcount(std::uint64_t(size))) * 32)
+        return fail(Code::corrupt, "log.bad-frontier");
     Frontier frontier;
     frontier.size_ = size;
     frontier.nodes_.resize(bytes.size() / 32);

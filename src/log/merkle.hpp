@@ -1,4 +1,5 @@
-// The Merkle tree of RFC 6962 section 2.1: empty SHA-256(""), leaf SHA-256(0x00 || entry), node SHA-256(0x01 || l || r).
+// The Merkle tree of RFC 6962 section 2.1: empty SHA-256(""), leaf SHA-256(0x00 || entry), node SHA-256(0x01 || l ||
+// r).
 #pragma once
 #include <array>
 #include <cstdint>

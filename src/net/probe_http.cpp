@@ -50,19 +50,15 @@ std::string part(CURLU* url, CURLUPart what, unsigned flags = 0) {
 }
 
 std::string shown(CURLU* url) {
-    for (const auto what :
-         {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS, CURLUPART_QUERY, CURLUPART_FRAGMENT})
+    for (const auto what : {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS, CURLUPART_QUERY, CURLUPART_FRAGMENT})
         ::curl_url_set(url, what, nullptr, 0);
     return part(url, CURLUPART_URL);
 }
 
 Result<Target> parse_target(const std::string& text) {
-    const auto bad = [&](std::string_view key) {
-        return fail(Code::invalid, key, {{"url", url_for_display(text)}});
-    };
+    const auto bad = [&](std::string_view key) { return fail(Code::invalid, key, {{"url", url_for_display(text)}}); };
     const Url url(::curl_url());
-    if (text.find('\0') != text.npos ||
-        ::curl_url_set(url.get(), CURLUPART_URL, text.c_str(), 0) != CURLUE_OK)
+    if (text.find('\0') != text.npos || ::curl_url_set(url.get(), CURLUPART_URL, text.c_str(), 0) != CURLUE_OK)
         return bad("net.bad-url");
     Target target;
     target.scheme = lower_ascii(part(url.get(), CURLUPART_SCHEME));
@@ -72,16 +68,14 @@ Result<Target> parse_target(const std::string& text) {
     target.literal_ipv6 = target.host.front() == '[';
     const auto port = part(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
     const auto end = port.data() + port.size();
-    if (std::from_chars(port.data(), end, target.port).ptr != end || target.port == 0)
-        return bad("net.bad-url");
+    if (std::from_chars(port.data(), end, target.port).ptr != end || target.port == 0) return bad("net.bad-url");
     target.shown = shown(url.get());
     return target;
 }
 
 bool token(std::string_view text) {
     return !text.empty() && std::ranges::all_of(text, [](unsigned char c) {
-        return std::isalnum(c) != 0 ||
-               std::string_view("!#$%&'*+-.^_`|~").find(char(c)) != std::string_view::npos;
+        return std::isalnum(c) != 0 || std::string_view("!#$%&'*+-.^_`|~").find(char(c)) != std::string_view::npos;
     });
 }
 bool field_value(std::string_view text) {
@@ -161,8 +155,7 @@ Message certificate_message(long verify, const std::string& host) {
         case X509_V_ERR_IP_ADDRESS_MISMATCH:
             return msg("net.certificate-other-name", {{"host", host}});
         default:
-            return msg("net.certificate-invalid",
-                       {{"host", host}, {"why", ::X509_verify_cert_error_string(verify)}});
+            return msg("net.certificate-invalid", {{"host", host}, {"why", ::X509_verify_cert_error_string(verify)}});
     }
 }
 
@@ -263,17 +256,14 @@ Result<List> header_list(const HttpRequest& request, bool with_given) {
     bool user_agent = false;
     if (with_given) {
         for (const auto& [name, value] : request.headers) {
-            if (!token(name) || !field_value(value))
-                return fail(Code::invalid, "net.bad-header", {{"name", name}});
+            if (!token(name) || !field_value(value)) return fail(Code::invalid, "net.bad-header", {{"name", name}});
             user_agent = user_agent || lower_ascii(name) == "user-agent";
             // "Name:" alone would make curl leave the header out; "Name;" sends it empty.
-            if (!add(trim(value).empty() ? name + ";" : name + ": " + value))
-                return fail(Code::busy, "net.no-memory");
+            if (!add(trim(value).empty() ? name + ";" : name + ": " + value)) return fail(Code::busy, "net.no-memory");
         }
     }
     if (!user_agent && !add("User-Agent: tilsyn")) return fail(Code::busy, "net.no-memory");
-    if (!add("Expect:"))
-        return fail(Code::busy, "net.no-memory");  // a body over 1 MiB must not wait for a 100
+    if (!add("Expect:")) return fail(Code::busy, "net.no-memory");  // a body over 1 MiB must not wait for a 100
     return list;
 }
 
@@ -299,8 +289,7 @@ class Probe {
             ++result_.redirects;
             url = next;
             TRY(target, parse_target(url));
-            if (result_.status == 303 ||
-                ((result_.status == 301 || result_.status == 302) && method == "POST")) {
+            if (result_.status == 303 || ((result_.status == 301 || result_.status == 302) && method == "POST")) {
                 if (method != "HEAD") method = "GET";
                 with_body = false;
             }
@@ -331,8 +320,7 @@ class Probe {
             TRY(const auto found, resolve(target.bare_host(), target.port, request_.family, deadline_));
             result_.timings.lookup += std::chrono::duration_cast<Duration>(Steady::now() - begun);
             if (!target.literal_ipv6) {
-                const auto entry =
-                    target.host + ":" + std::to_string(target.port) + ":" + join_addresses(found);
+                const auto entry = target.host + ":" + std::to_string(target.port) + ":" + join_addresses(found);
                 addresses.reset(::curl_slist_append(nullptr, entry.c_str()));
                 set(CURLOPT_RESOLVE, addresses.get());
             }
@@ -367,10 +355,9 @@ class Probe {
         set(CURLOPT_HTTP09_ALLOWED, 0L);
         set(CURLOPT_HEADERFUNCTION, &on_header);
         set(CURLOPT_WRITEFUNCTION, &on_body);
-        set(CURLOPT_IPRESOLVE, request_.family == Family::ipv4 ? static_cast<long>(CURL_IPRESOLVE_V4)
-                               : request_.family == Family::ipv6
-                                   ? static_cast<long>(CURL_IPRESOLVE_V6)
-                                   : static_cast<long>(CURL_IPRESOLVE_WHATEVER));
+        set(CURLOPT_IPRESOLVE, request_.family == Family::ipv4   ? static_cast<long>(CURL_IPRESOLVE_V4)
+                               : request_.family == Family::ipv6 ? static_cast<long>(CURL_IPRESOLVE_V6)
+                                                                 : static_cast<long>(CURL_IPRESOLVE_WHATEVER));
         const bool verify = request_.verify == TlsVerify::yes;
         set(CURLOPT_SSL_VERIFYPEER, verify ? 1L : 0L);
         set(CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L);
@@ -436,8 +423,7 @@ std::string url_for_display(const std::string& url) {
     auto text = std::string_view(url).substr(0, url.find_first_of("?#"));
     if (const auto at = text.rfind('@'); at != text.npos) {
         const auto slashes = text.find("://");
-        const auto scheme =
-            slashes == text.npos || slashes > at ? std::string_view() : text.substr(0, slashes + 3);
+        const auto scheme = slashes == text.npos || slashes > at ? std::string_view() : text.substr(0, slashes + 3);
         return std::string(scheme) + std::string(text.substr(at + 1));
     }
     return std::string(text);

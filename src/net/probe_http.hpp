@@ -13,14 +13,10 @@
 
 namespace tilsyn::net {
 
-enum class TlsVerify {
-    yes,
-    no
-};  // no: for a probe that wants to see past a bad certificate; tls_error still tells
+enum class TlsVerify { yes, no };  // no: for a probe that wants to see past a bad certificate; tls_error still tells
 
 struct HttpRequest {
-    std::string
-        url;  // http or https. May hold user:password@; neither that nor the query appears in any message
+    std::string url;  // http or https. May hold user:password@; neither that nor the query appears in any message
     std::string method = "GET";
     std::vector<std::pair<std::string, std::string>> headers;
     std::string body;            // sent when not empty
@@ -44,15 +40,13 @@ struct HttpTimings {
 struct HttpResult {
     int status = 0;
     std::string final_url;  // after redirects; without user, password, query and fragment
-    std::vector<std::pair<std::string, std::string>>
-        headers;                   // lower-case names, in order, of the last answer
-    std::string body;              // the first body_kept bytes
-    std::uint64_t body_bytes = 0;  // all that came
+    std::vector<std::pair<std::string, std::string>> headers;  // lower-case names, in order, of the last answer
+    std::string body;                                          // the first body_kept bytes
+    std::uint64_t body_bytes = 0;                              // all that came
     unsigned redirects = 0;
     HttpTimings timings;
-    std::string remote_address;  // without the port
-    std::optional<Message>
-        tls_error;  // only with TlsVerify::no: why the certificate would not have been accepted
+    std::string remote_address;        // without the port
+    std::optional<Message> tls_error;  // only with TlsVerify::no: why the certificate would not have been accepted
 
     const std::string* header(std::string_view lower_name) const;  // the first of that name, or null
     bool body_cut() const { return body_bytes > body.size(); }

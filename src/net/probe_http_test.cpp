@@ -66,8 +66,7 @@ TEST(HttpProbe, SendsMethodAndBody) {
     auto request = get(listener.url());
     request.method = "PUT";
     request.headers = {{"Content-Type", "application/json"}};
-    request.body =
-        std::string(2 << 20, 'x');  // large enough for curl to want a 100 first, which we do not wait for
+    request.body = std::string(2 << 20, 'x');  // large enough for curl to want a 100 first, which we do not wait for
     const auto result = http_probe(request, Deadline::in(5s));
     ASSERT_TRUE(result) << result.error().detail;
     EXPECT_TRUE(seen.starts_with("PUT / HTTP/1.1\r\n"));
@@ -190,8 +189,7 @@ TEST(HttpProbe, ARedirectIsTheAnswerUnlessFollowed) {
 TEST(HttpProbe, FollowsARedirectAndShowsWhereItEnded) {
     const Listener listener([](Connection& c) {
         const auto seen = c.read_request();
-        c.send(seen.starts_with("GET /new?token=secret ") ? std::string(ok)
-                                                          : redirect_to("/new?token=secret", 303));
+        c.send(seen.starts_with("GET /new?token=secret ") ? std::string(ok) : redirect_to("/new?token=secret", 303));
     });
     auto request = get(listener.url("/old"));
     request.method = "POST";
@@ -262,8 +260,7 @@ TEST(HttpProbe, LeavesTheProxyOfTheEnvironmentAlone) {
     ASSERT_TRUE(result) << result.error().detail;
     auto request = get("http://name.invalid/through");
     request.proxy = listener.url();
-    EXPECT_TRUE(http_probe(request, Deadline::in(5s)))
-        << "a proxy that is given is used, and looks the name up";
+    EXPECT_TRUE(http_probe(request, Deadline::in(5s))) << "a proxy that is given is used, and looks the name up";
 }
 
 TEST(HttpProbe, SpeaksIpv6WhereThereIsSome) {
@@ -309,8 +306,7 @@ TEST(HttpProbe, SecretsOfTheAddressNeverShow) {
     const auto result = http_probe(get(url), Deadline::in(5s));
     ASSERT_FALSE(result);
     for (const auto lang : {Lang::en, Lang::da})
-        EXPECT_EQ(render(result.error(), lang).find("secret"), std::string::npos)
-            << render(result.error(), lang);
+        EXPECT_EQ(render(result.error(), lang).find("secret"), std::string::npos) << render(result.error(), lang);
 }
 
 // ---- TLS, with a certificate made here ----
@@ -353,8 +349,8 @@ class TlsListener {
         X509_gmtime_adj(X509_getm_notAfter(certificate), seconds_valid);
         X509_set_pubkey(certificate, key);
         auto* subject = X509_get_subject_name(certificate);
-        X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
-                                   reinterpret_cast<const unsigned char*>("test"), -1, -1, 0);
+        X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("test"), -1, -1,
+                                   0);
         X509_set_issuer_name(certificate, subject);
         auto* extension = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, names);
         X509_add_ext(certificate, extension, -1);

@@ -48,8 +48,7 @@ Result<int> connect_until(const Address& address, Deadline deadline) {
         if (errno == EAFNOSUPPORT) return ENETUNREACH;  // this machine does not speak IPv6 at all
         return fail(Code::io, "net.no-socket").detail(std::generic_category().message(errno));
     }
-    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.length) == 0)
-        return 0;
+    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.length) == 0) return 0;
     if (errno != EINPROGRESS) return errno;
     for (;;) {
         // Rounded up: poll() with the time rounded down would spin through the last millisecond.

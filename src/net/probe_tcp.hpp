@@ -28,10 +28,10 @@ struct TcpAttempt {
 
 struct TcpResult {
     TcpState state =
-        TcpState::filtered;  // open if any address was; else the most telling: refused, filtered, unreachable
-    std::string address;     // the address behind `state`
-    Duration lookup{0};      // name to addresses
-    Duration connect{0};     // to that address
+        TcpState::filtered;            // open if any address was; else the most telling: refused, filtered, unreachable
+    std::string address;               // the address behind `state`
+    Duration lookup{0};                // name to addresses
+    Duration connect{0};               // to that address
     std::vector<TcpAttempt> attempts;  // every address tried, in order; stops at the first that is open
 };
 

@@ -84,10 +84,8 @@ std::string to_string(const Address& address) {
     return text;
 }
 
-Result<std::vector<Address>> resolve(const std::string& host, std::uint16_t port, Family family,
-                                     Deadline deadline) {
-    if (host.empty() || host.find('\0') != host.npos)
-        return fail(Code::invalid, "net.bad-host", {{"host", host}});
+Result<std::vector<Address>> resolve(const std::string& host, std::uint16_t port, Family family, Deadline deadline) {
+    if (host.empty() || host.find('\0') != host.npos) return fail(Code::invalid, "net.bad-host", {{"host", host}});
     // An address needs no resolver, and no thread.
     auto numeric = ask_system(host, port, family, AI_NUMERICHOST);
     if (numeric.code == 0) return judge(std::move(numeric), host);

@@ -31,7 +31,6 @@ inline constexpr int max_unfinished_lookups = 64;
 // At least one address, in the order in which the system would try them. Errors: unavailable
 // (net.name-not-found: it does not exist; net.lookup-failed: nobody could say), timeout, busy, invalid (not a
 // name).
-Result<std::vector<Address>> resolve(const std::string& host, std::uint16_t port, Family family,
-                                     Deadline deadline);
+Result<std::vector<Address>> resolve(const std::string& host, std::uint16_t port, Family family, Deadline deadline);
 
 }  // namespace tilsyn::net

@@ -14,8 +14,9 @@ using namespace std::chrono;
 
 constexpr std::array<std::string_view, 7> weekday_names{"sunday",   "monday", "tuesday", "wednesday",
                                                         "thursday", "friday", "saturday"};
-constexpr std::array<std::string_view, 12> month_names{"january", "february", "march",     "april",   "may",      "june",
-                                                       "july",    "august",   "september", "october", "november", "december"};
+constexpr std::array<std::string_view, 12> month_names{"january",   "february", "march",    "april",
+                                                       "may",       "june",     "july",     "august",
+                                                       "september", "october",  "november", "december"};
 constexpr std::array<std::string_view, 6> period_names{"day", "week", "month", "quarter", "half-year", "year"};
 
 constexpr auto default_time = hours(9);
@@ -40,7 +41,8 @@ std::optional<int> ordinal(std::string_view word) {
     if (word.size() < 3) return std::nullopt;
     const auto value = number(word.substr(0, word.size() - 2));
     const auto suffix = word.substr(word.size() - 2);
-    if (!value || *value == 0 || (suffix != "st" && suffix != "nd" && suffix != "rd" && suffix != "th")) return std::nullopt;
+    if (!value || *value == 0 || (suffix != "st" && suffix != "nd" && suffix != "rd" && suffix != "th"))
+        return std::nullopt;
     return value;
 }
 
@@ -86,7 +88,9 @@ Result<Cadence> parse_calendar(std::string_view text, std::vector<std::string> w
         words.erase(at, words.end());
     }
     const auto n = words.size();
-    const auto word = [&](std::size_t i) -> std::string_view { return i < n ? std::string_view(words[i]) : std::string_view(); };
+    const auto word = [&](std::size_t i) -> std::string_view {
+        return i < n ? std::string_view(words[i]) : std::string_view();
+    };
     // "... of the PERIOD" at position i, and nothing after it.
     const auto of_the_period = [&](std::size_t i) {
         const auto period = index_in(period_names, word(i + 2));
@@ -170,7 +174,9 @@ Result<Cadence> parse_since(std::string_view text, std::span<const std::string> 
     if (months_each > 0) {
         c.months = *count * months_each;
     } else if (unit == "week" || unit == "day" || unit == "hour") {
-        c.since = *count * (unit == "week" ? Duration(days(7)) : unit == "day" ? Duration(days(1)) : Duration(hours(1)));
+        c.since = *count * (unit == "week"  ? Duration(days(7))
+                            : unit == "day" ? Duration(days(1))
+                                            : Duration(hours(1)));
     } else {
         return wrong(text, "policy.cadence-unknown");
     }
@@ -200,7 +206,9 @@ Result<Cadence> parse_strict(std::string_view text) {
     return parse_calendar(text, words);
 }
 
-bool parses(std::string_view text) { return parse_strict(text).has_value(); }
+bool parses(std::string_view text) {
+    return parse_strict(text).has_value();
+}
 
 // A text that would do in its place, found by the repairs people would make themselves. Only what parses is offered.
 std::optional<std::string> repaired(std::string_view text) {
@@ -223,17 +231,23 @@ std::optional<std::string> repaired(std::string_view text) {
         {"year", "1st working day of the year"},
     }};
     static const std::vector<std::string> vocabulary{
-        "day",      "working", "random",    "last",   "of",      "the",      "at",      "week",   "month",    "quarter",
-        "half-year", "year",   "since",     "done",   "monday",  "tuesday",  "wednesday", "thursday", "friday", "saturday",
-        "sunday",   "january", "february",  "march",  "april",   "may",      "june",    "july",   "august",   "september",
-        "october",  "november", "december", "days",   "weeks",   "months",   "years",   "hours",  "minutes",  "hour",
-        "minute",   "1st",     "2nd",       "3rd",    "4th"};
-    static constexpr std::array<std::pair<std::string_view, std::string_view>, 8> spellings{{
-        {"first", "1st"}, {"second", "2nd"}, {"third", "3rd"}, {"fourth", "4th"}, {"fifth", "5th"},
-        {"workday", "working day"}, {"business", "working"}, {"final", "last"}}};
+        "day",     "working",   "random",    "last",    "of",       "the",      "at",      "week",      "month",
+        "quarter", "half-year", "year",      "since",   "done",     "monday",   "tuesday", "wednesday", "thursday",
+        "friday",  "saturday",  "sunday",    "january", "february", "march",    "april",   "may",       "june",
+        "july",    "august",    "september", "october", "november", "december", "days",    "weeks",     "months",
+        "years",   "hours",     "minutes",   "hour",    "minute",   "1st",      "2nd",     "3rd",       "4th"};
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 8> spellings{{{"first", "1st"},
+                                                                                             {"second", "2nd"},
+                                                                                             {"third", "3rd"},
+                                                                                             {"fourth", "4th"},
+                                                                                             {"fifth", "5th"},
+                                                                                             {"workday", "working day"},
+                                                                                             {"business", "working"},
+                                                                                             {"final", "last"}}};
 
     auto words = words_of(text);
-    while (!words.empty() && (words[0] == "every" || words[0] == "each" || words[0] == "on" || words[0] == "the" || words[0] == "a"))
+    while (!words.empty() &&
+           (words[0] == "every" || words[0] == "each" || words[0] == "on" || words[0] == "the" || words[0] == "a"))
         words.erase(words.begin());
     if (words.empty()) return std::nullopt;
     if (words.size() == 1) {
@@ -257,10 +271,12 @@ std::optional<std::string> repaired(std::string_view text) {
     if (parses(joined)) return joined;
     // "last friday of month" and "monday 09:00": a small word left out.
     auto with_the = words;
-    if (const auto of = std::ranges::find(with_the, "of"); of != with_the.end() && of + 1 != with_the.end() && of[1] != "the")
+    if (const auto of = std::ranges::find(with_the, "of");
+        of != with_the.end() && of + 1 != with_the.end() && of[1] != "the")
         with_the.insert(of + 1, "the");
     if (parses(join(with_the, " "))) return join(with_the, " ");
-    if (with_the.size() > 1 && with_the.back().find(':') != std::string::npos && with_the[with_the.size() - 2] != "at") {
+    if (with_the.size() > 1 && with_the.back().find(':') != std::string::npos &&
+        with_the[with_the.size() - 2] != "at") {
         with_the.insert(with_the.end() - 1, "at");
         if (parses(join(with_the, " "))) return join(with_the, " ");
     }

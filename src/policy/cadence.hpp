@@ -1,7 +1,8 @@
 // When a control is due. Three forms, one key (`every`):
 //   interval    "5m", "4 hours", "1 day"                     evenly spread over subjects by a phase
 //   calendar    "day at 07:00", "working day at 08:00", "monday at 09:00", "1st working day of the month at 09:00",
-//               "last friday of the quarter", "day 15 of the month", "1 march", "random working day of the week at 16:30"
+//               "last friday of the quarter", "day 15 of the month", "1 march", "random working day of the week at
+//               16:30"
 //   since done  "6 months since last done"
 // Calendar times are civil times in the policy's zone; without "at" they mean 09:00. Grammar: docs/policy.md.
 #pragma once
@@ -36,20 +37,20 @@ struct Cadence {
     enum class Period { day, week, month, quarter, half_year, year };
     enum class DayKind { any, working, weekday, day_number, month_day, random_any, random_working };
     Form form = Form::interval;
-    Duration interval{0};   // interval
-    int months = 0;         // since_done: months, or
-    Duration since{0};      // since_done: a span
+    Duration interval{0};  // interval
+    int months = 0;        // since_done: months, or
+    Duration since{0};     // since_done: a span
     Period period = Period::day;
     DayKind day = DayKind::any;
-    int ordinal = 1;        // 1st, 2nd, ...; -1 = last; for day_number the number
-    unsigned weekday = 0;   // 0 = Sunday
-    unsigned month = 1;     // for yearly month_day
+    int ordinal = 1;       // 1st, 2nd, ...; -1 = last; for day_number the number
+    unsigned weekday = 0;  // 0 = Sunday
+    unsigned month = 1;    // for yearly month_day
     std::chrono::seconds at{std::chrono::hours(9)};
-    std::string text;       // as written
+    std::string text;  // as written
     bool operator==(const Cadence&) const = default;
 };
 
-Result<Cadence> parse_cadence(std::string_view text);  // Error.hint names forms that would do
+Result<Cadence> parse_cadence(std::string_view text);     // Error.hint names forms that would do
 std::string describe(const Cadence& cadence, Lang lang);  // "the 1st working day of the month at 09:00"
 
 // The first planned time strictly after `after`. `phase` spreads intervals and draws the random days: the same phase

@@ -19,8 +19,10 @@ std::string weekday_name(unsigned day, Lang lang) {
 
 std::string month_name(unsigned month, Lang lang) {
     static constexpr std::array<std::array<std::string_view, 12>, 2> names{
-        {{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"},
-         {"januar", "februar", "marts", "april", "maj", "juni", "juli", "august", "september", "oktober", "november", "december"}}};
+        {{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+          "December"},
+         {"januar", "februar", "marts", "april", "maj", "juni", "juli", "august", "september", "oktober", "november",
+          "december"}}};
     return std::string(names[lang == Lang::da ? 1 : 0][(month + 11) % 12]);
 }
 
@@ -28,18 +30,28 @@ std::string ordinal_text(int ordinal, Lang lang) {
     if (ordinal < 0) return tr(lang, "policy.cadence-last");
     if (lang == Lang::da) return fmt::format("{}.", ordinal);
     const bool teen = ordinal % 100 >= 11 && ordinal % 100 <= 13;
-    const auto suffix = teen ? "th" : ordinal % 10 == 1 ? "st" : ordinal % 10 == 2 ? "nd" : ordinal % 10 == 3 ? "rd" : "th";
+    const auto suffix = teen                ? "th"
+                        : ordinal % 10 == 1 ? "st"
+                        : ordinal % 10 == 2 ? "nd"
+                        : ordinal % 10 == 3 ? "rd"
+                                            : "th";
     return fmt::format("{}{}", ordinal, suffix);
 }
 
 std::string of_period(Cadence::Period period, Lang lang) {
     switch (period) {
-        case Cadence::Period::day: return {};
-        case Cadence::Period::week: return tr(lang, "policy.cadence-of-week");
-        case Cadence::Period::month: return tr(lang, "policy.cadence-of-month");
-        case Cadence::Period::quarter: return tr(lang, "policy.cadence-of-quarter");
-        case Cadence::Period::half_year: return tr(lang, "policy.cadence-of-half-year");
-        case Cadence::Period::year: return tr(lang, "policy.cadence-of-year");
+        case Cadence::Period::day:
+            return {};
+        case Cadence::Period::week:
+            return tr(lang, "policy.cadence-of-week");
+        case Cadence::Period::month:
+            return tr(lang, "policy.cadence-of-month");
+        case Cadence::Period::quarter:
+            return tr(lang, "policy.cadence-of-quarter");
+        case Cadence::Period::half_year:
+            return tr(lang, "policy.cadence-of-half-year");
+        case Cadence::Period::year:
+            return tr(lang, "policy.cadence-of-year");
     }
     return {};
 }
@@ -60,13 +72,20 @@ std::string interval_text(Duration span, Lang lang) {
 }
 
 std::string since_text(const Cadence& c, Lang lang) {
-    const auto counted = [&](std::string_view key, std::int64_t count) { return tr(lang, key, {{"count", std::to_string(count)}}); };
+    const auto counted = [&](std::string_view key, std::int64_t count) {
+        return tr(lang, key, {{"count", std::to_string(count)}});
+    };
     std::string span;
-    if (c.months > 0 && c.months % 12 == 0) span = counted("base.years", c.months / 12);
-    else if (c.months > 0) span = counted("base.months", c.months);
-    else if (c.since % weeks(1) == Duration(0)) span = counted("base.weeks", c.since / weeks(1));
-    else if (c.since % days(1) == Duration(0)) span = counted("base.days", c.since / days(1));
-    else span = counted("base.hours", c.since / hours(1));
+    if (c.months > 0 && c.months % 12 == 0)
+        span = counted("base.years", c.months / 12);
+    else if (c.months > 0)
+        span = counted("base.months", c.months);
+    else if (c.since % weeks(1) == Duration(0))
+        span = counted("base.weeks", c.since / weeks(1));
+    else if (c.since % days(1) == Duration(0))
+        span = counted("base.days", c.since / days(1));
+    else
+        span = counted("base.hours", c.since / hours(1));
     return tr(lang, "policy.cadence-since-done", {{"span", span}});
 }
 
@@ -83,14 +102,17 @@ std::string day_text(const Cadence& c, Lang lang) {
         case Cadence::DayKind::weekday:
             if (c.period == Cadence::Period::week)
                 return tr(lang, "policy.cadence-each-weekday", {{"weekday", weekday_name(c.weekday, lang)}});
-            return tr(lang, "policy.cadence-nth-weekday", {{"nth", nth}, {"weekday", weekday_name(c.weekday, lang)}, {"of", of}});
+            return tr(lang, "policy.cadence-nth-weekday",
+                      {{"nth", nth}, {"weekday", weekday_name(c.weekday, lang)}, {"of", of}});
         case Cadence::DayKind::day_number:
             return tr(lang, "policy.cadence-day-number", {{"day", std::to_string(c.ordinal)}, {"of", of}});
         case Cadence::DayKind::month_day:
             return tr(lang, "policy.cadence-month-day",
                       {{"day", std::to_string(c.ordinal)}, {"month", month_name(c.month, lang)}});
-        case Cadence::DayKind::random_any: return tr(lang, "policy.cadence-random-day", {{"of", of}});
-        case Cadence::DayKind::random_working: return tr(lang, "policy.cadence-random-working-day", {{"of", of}});
+        case Cadence::DayKind::random_any:
+            return tr(lang, "policy.cadence-random-day", {{"of", of}});
+        case Cadence::DayKind::random_working:
+            return tr(lang, "policy.cadence-random-working-day", {{"of", of}});
     }
     return c.text;
 }
@@ -102,7 +124,8 @@ std::string describe(const Cadence& cadence, Lang lang) {
     if (cadence.form == Cadence::Form::since_done) return since_text(cadence, lang);
     const auto minutes_of_day = duration_cast<minutes>(cadence.at).count();
     return tr(lang, "policy.cadence-at",
-              {{"day", day_text(cadence, lang)}, {"time", fmt::format("{:02}:{:02}", minutes_of_day / 60, minutes_of_day % 60)}});
+              {{"day", day_text(cadence, lang)},
+               {"time", fmt::format("{:02}:{:02}", minutes_of_day / 60, minutes_of_day % 60)}});
 }
 
 }  // namespace tilsyn::policy

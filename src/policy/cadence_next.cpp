@@ -18,11 +18,16 @@ struct Span {
 int months_of(Cadence::Period period) {
     switch (period) {
         case Cadence::Period::day:
-        case Cadence::Period::week: return 0;
-        case Cadence::Period::month: return 1;
-        case Cadence::Period::quarter: return 3;
-        case Cadence::Period::half_year: return 6;
-        case Cadence::Period::year: return 12;
+        case Cadence::Period::week:
+            return 0;
+        case Cadence::Period::month:
+            return 1;
+        case Cadence::Period::quarter:
+            return 3;
+        case Cadence::Period::half_year:
+            return 6;
+        case Cadence::Period::year:
+            return 12;
     }
     return 0;
 }
@@ -77,7 +82,8 @@ std::optional<sys_days> nth(Span span, int ordinal, Fits fits) {
     return found;
 }
 
-std::optional<sys_days> choose(const Cadence& cadence, const Calendar& calendar, std::int64_t number, std::uint64_t phase) {
+std::optional<sys_days> choose(const Cadence& cadence, const Calendar& calendar, std::int64_t number,
+                               std::uint64_t phase) {
     const auto span = span_of(cadence.period, number);
     const auto any = [](sys_days) { return true; };
     const auto working = [&](sys_days d) { return calendar.working_day(Date(d)); };
@@ -89,8 +95,10 @@ std::optional<sys_days> choose(const Cadence& cadence, const Calendar& calendar,
     };
     switch (cadence.day) {
         case Cadence::DayKind::any:
-        case Cadence::DayKind::day_number: return nth(span, cadence.ordinal, any);
-        case Cadence::DayKind::working: return nth(span, cadence.ordinal, working);
+        case Cadence::DayKind::day_number:
+            return nth(span, cadence.ordinal, any);
+        case Cadence::DayKind::working:
+            return nth(span, cadence.ordinal, working);
         case Cadence::DayKind::weekday:
             return nth(span, cadence.ordinal, [&](sys_days d) { return weekday(d).c_encoding() == cadence.weekday; });
         case Cadence::DayKind::month_day: {
@@ -98,8 +106,10 @@ std::optional<sys_days> choose(const Cadence& cadence, const Calendar& calendar,
             const auto last = year_month_day_last(y, month_day_last(month(cadence.month))).day();
             return sys_days(y / month(cadence.month) / std::min(day(unsigned(cadence.ordinal)), last));
         }
-        case Cadence::DayKind::random_any: return draw(any);
-        case Cadence::DayKind::random_working: return draw(working);
+        case Cadence::DayKind::random_any:
+            return draw(any);
+        case Cadence::DayKind::random_working:
+            return draw(working);
     }
     return std::nullopt;
 }
@@ -139,7 +149,8 @@ Timestamp plus_months(Timestamp t, int months_to_add, const Zone& zone) {
 Timestamp next_since_done(const Cadence& cadence, const Calendar& calendar, Timestamp after,
                           std::optional<Timestamp> last_done) {
     if (!last_done) return floor<seconds>(after) + seconds(1);
-    const auto due = cadence.months > 0 ? plus_months(*last_done, cadence.months, calendar.zone()) : *last_done + cadence.since;
+    const auto due =
+        cadence.months > 0 ? plus_months(*last_done, cadence.months, calendar.zone()) : *last_done + cadence.since;
     if (due > after) return due;
     // Overdue and still not done: due again every day, at the same time of day, until it is.
     return due + days((floor<days>(after - due)).count() + 1);
@@ -150,9 +161,12 @@ Timestamp next_since_done(const Cadence& cadence, const Calendar& calendar, Time
 Timestamp next_planned(const Cadence& cadence, const Calendar& calendar, Timestamp after, std::uint64_t phase,
                        std::optional<Timestamp> last_done) {
     switch (cadence.form) {
-        case Cadence::Form::interval: return next_interval(cadence, after, phase);
-        case Cadence::Form::calendar: return next_calendar(cadence, calendar, after, phase);
-        case Cadence::Form::since_done: return next_since_done(cadence, calendar, after, last_done);
+        case Cadence::Form::interval:
+            return next_interval(cadence, after, phase);
+        case Cadence::Form::calendar:
+            return next_calendar(cadence, calendar, after, phase);
+        case Cadence::Form::since_done:
+            return next_since_done(cadence, calendar, after, last_done);
     }
     return after + days(1);
 }
@@ -162,12 +176,18 @@ Duration typical_interval(const Cadence& cadence) {
     if (cadence.form == Cadence::Form::since_done)
         return cadence.months > 0 ? Duration(days(30)) * cadence.months : cadence.since;
     switch (cadence.period) {
-        case Cadence::Period::day: return days(1);
-        case Cadence::Period::week: return days(7);
-        case Cadence::Period::month: return days(30);
-        case Cadence::Period::quarter: return days(91);
-        case Cadence::Period::half_year: return days(182);
-        case Cadence::Period::year: return days(365);
+        case Cadence::Period::day:
+            return days(1);
+        case Cadence::Period::week:
+            return days(7);
+        case Cadence::Period::month:
+            return days(30);
+        case Cadence::Period::quarter:
+            return days(91);
+        case Cadence::Period::half_year:
+            return days(182);
+        case Cadence::Period::year:
+            return days(365);
     }
     return days(1);
 }

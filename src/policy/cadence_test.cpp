@@ -9,8 +9,12 @@ namespace {
 
 using namespace std::chrono;
 
-Calendar copenhagen(std::vector<Date> extra = {}) { return {Zone::find("Europe/Copenhagen").value(), "DK", std::move(extra)}; }
-Timestamp utc(std::string_view text) { return parse_utc(text).value(); }
+Calendar copenhagen(std::vector<Date> extra = {}) {
+    return {Zone::find("Europe/Copenhagen").value(), "DK", std::move(extra)};
+}
+Timestamp utc(std::string_view text) {
+    return parse_utc(text).value();
+}
 
 std::string next(std::string_view every, std::string_view after, std::uint64_t phase = 0) {
     const auto cadence = parse_cadence(every);
@@ -20,13 +24,32 @@ std::string next(std::string_view every, std::string_view after, std::uint64_t p
 }
 
 TEST(Cadence, ReadsEveryForm) {
-    for (const char* text :
-         {"5m", "4 hours", "1 day", "1h30m", "day at 07:00", "working day at 08:00", "monday at 09:00", "Monday",
-          "1st working day of the month at 09:00", "last friday of the quarter", "day 15 of the month", "last day of the month",
-          "1st working day of the half-year", "1st working day of the year", "1 march", "march 1 at 7:30",
-          "random working day of the week at 16:30", "random day of the month", "random working day of the quarter",
-          "6 months since last done", "30 days since last done", "1 year since last done", "2 quarters since last done",
-          "12 hours since last done", "29 february", "  day   at 07:00 "})
+    for (const char* text : {"5m",
+                             "4 hours",
+                             "1 day",
+                             "1h30m",
+                             "day at 07:00",
+                             "working day at 08:00",
+                             "monday at 09:00",
+                             "Monday",
+                             "1st working day of the month at 09:00",
+                             "last friday of the quarter",
+                             "day 15 of the month",
+                             "last day of the month",
+                             "1st working day of the half-year",
+                             "1st working day of the year",
+                             "1 march",
+                             "march 1 at 7:30",
+                             "random working day of the week at 16:30",
+                             "random day of the month",
+                             "random working day of the quarter",
+                             "6 months since last done",
+                             "30 days since last done",
+                             "1 year since last done",
+                             "2 quarters since last done",
+                             "12 hours since last done",
+                             "29 february",
+                             "  day   at 07:00 "})
         EXPECT_TRUE(parse_cadence(text)) << text;
 }
 
@@ -54,7 +77,8 @@ TEST(Cadence, SaysWhatWouldDo) {
         {"", "empty"},
         {"0 months since last done", "10 years"},
     };
-    for (const auto& [text, expected] : cases) EXPECT_NE(error(text).find(expected), std::string::npos) << text << " -> " << error(text);
+    for (const auto& [text, expected] : cases)
+        EXPECT_NE(error(text).find(expected), std::string::npos) << text << " -> " << error(text);
 }
 
 TEST(Cadence, DescribesInBothLanguages) {
@@ -69,18 +93,23 @@ TEST(Cadence, DescribesInBothLanguages) {
     EXPECT_EQ(both("day at 07:00"), "every day at 07:00 | hver dag kl. 07:00");
     EXPECT_EQ(both("working day at 08:00"), "every working day at 08:00 | hver arbejdsdag kl. 08:00");
     EXPECT_EQ(both("monday"), "every Monday at 09:00 | hver mandag kl. 09:00");
-    EXPECT_EQ(both("1st working day of the month"), "the 1st working day of the month at 09:00 | den 1. arbejdsdag i måneden kl. 09:00");
-    EXPECT_EQ(both("last friday of the quarter"), "the last Friday of the quarter at 09:00 | den sidste fredag i kvartalet kl. 09:00");
+    EXPECT_EQ(both("1st working day of the month"),
+              "the 1st working day of the month at 09:00 | den 1. arbejdsdag i måneden kl. 09:00");
+    EXPECT_EQ(both("last friday of the quarter"),
+              "the last Friday of the quarter at 09:00 | den sidste fredag i kvartalet kl. 09:00");
     EXPECT_EQ(both("day 15 of the month"), "day 15 of the month at 09:00 | den 15. i måneden kl. 09:00");
     EXPECT_EQ(both("1 march"), "1 March every year at 09:00 | hvert år den 1. marts kl. 09:00");
-    EXPECT_EQ(both("random working day of the week at 16:30"), "a random working day of the week at 16:30 | en tilfældig arbejdsdag i ugen kl. 16:30");
-    EXPECT_EQ(both("6 months since last done"), "6 months after it was last done | 6 måneder efter at det sidst blev gjort");
+    EXPECT_EQ(both("random working day of the week at 16:30"),
+              "a random working day of the week at 16:30 | en tilfældig arbejdsdag i ugen kl. 16:30");
+    EXPECT_EQ(both("6 months since last done"),
+              "6 months after it was last done | 6 måneder efter at det sidst blev gjort");
 }
 
 TEST(Calendar, DanishHolidays) {
     const auto calendar = copenhagen({2026y / 12 / 24});
-    for (const auto day : {2026y / 1 / 1, 2026y / 4 / 2, 2026y / 4 / 3, 2026y / 4 / 6, 2026y / 5 / 14, 2026y / 5 / 25, 2026y / 12 / 25,
-                           2026y / 12 / 26, 2026y / 12 / 24, 2023y / 5 / 5, 2027y / 3 / 29, 2024y / 3 / 28, 2038y / 4 / 26})
+    for (const auto day :
+         {2026y / 1 / 1, 2026y / 4 / 2, 2026y / 4 / 3, 2026y / 4 / 6, 2026y / 5 / 14, 2026y / 5 / 25, 2026y / 12 / 25,
+          2026y / 12 / 26, 2026y / 12 / 24, 2023y / 5 / 5, 2027y / 3 / 29, 2024y / 3 / 28, 2038y / 4 / 26})
         EXPECT_TRUE(calendar.holiday(day)) << format_date(day);
     for (const auto day : {2024y / 4 / 26, 2026y / 5 / 1, 2026y / 6 / 5, 2026y / 12 / 31, 2026y / 4 / 7})
         EXPECT_TRUE(calendar.working_day(day)) << format_date(day);
@@ -90,7 +119,7 @@ TEST(Calendar, DanishHolidays) {
 
 TEST(Next, CalendarForms) {
     EXPECT_EQ(next("day at 07:00", "2026-11-23T05:59:59Z"), "2026-11-23 07:00");
-    EXPECT_EQ(next("day at 07:00", "2026-11-23T06:00:00Z"), "2026-11-24 07:00");  // strictly after
+    EXPECT_EQ(next("day at 07:00", "2026-11-23T06:00:00Z"), "2026-11-24 07:00");          // strictly after
     EXPECT_EQ(next("working day at 08:00", "2026-04-01T12:00:00Z"), "2026-04-07 08:00");  // over Easter
     EXPECT_EQ(next("monday at 09:00", "2026-11-23T09:00:00Z"), "2026-11-30 09:00");
     EXPECT_EQ(next("sunday at 09:00", "2026-11-23T09:00:00Z"), "2026-11-29 09:00");
@@ -104,7 +133,8 @@ TEST(Next, CalendarForms) {
     EXPECT_EQ(next("last day of the month at 23:59", "2028-02-01T08:00:00Z"), "2028-02-29 23:59");
     EXPECT_EQ(next("1st working day of the half-year", "2026-11-23T08:00:00Z"), "2027-01-04 09:00");
     EXPECT_EQ(next("2nd working day of the week", "2026-03-30T12:00:00Z"), "2026-03-31 09:00");
-    EXPECT_EQ(next("5th working day of the week", "2026-03-30T12:00:00Z"), "2026-04-01 09:00");  // Easter week has three
+    EXPECT_EQ(next("5th working day of the week", "2026-03-30T12:00:00Z"),
+              "2026-04-01 09:00");  // Easter week has three
     EXPECT_EQ(next("1 march", "2026-11-23T08:00:00Z"), "2027-03-01 09:00");
     EXPECT_EQ(next("29 february", "2026-11-23T08:00:00Z"), "2027-02-28 09:00");
 }
@@ -113,25 +143,30 @@ TEST(Next, CalendarForms) {
 TEST(Next, OneRunADayThroughDaylightSaving) {
     const auto calendar = copenhagen();
     const auto cadence = parse_cadence("day at 02:30").value();
-    for (const auto& [from, to] : {std::pair{2026y / 3 / 27, 2026y / 4 / 1}, std::pair{2026y / 10 / 23, 2026y / 10 / 28}}) {
+    for (const auto& [from, to] :
+         {std::pair{2026y / 3 / 27, 2026y / 4 / 1}, std::pair{2026y / 10 / 23, 2026y / 10 / 28}}) {
         auto at = calendar.zone().utc_of({Date(from), hours(0)});
         for (auto day = sys_days(from); day < sys_days(to); day += days(1)) {
             at = next_planned(cadence, calendar, at, 0);
             EXPECT_EQ(calendar.zone().local(at).date, Date(day));
         }
     }
-    EXPECT_EQ(format_utc_seconds(next_planned(cadence, calendar, utc("2026-03-29T00:00:00Z"), 0)), "2026-03-29T01:30:00Z");
-    EXPECT_EQ(format_utc_seconds(next_planned(cadence, calendar, utc("2026-10-25T00:00:00Z"), 0)), "2026-10-25T00:30:00Z");
+    EXPECT_EQ(format_utc_seconds(next_planned(cadence, calendar, utc("2026-03-29T00:00:00Z"), 0)),
+              "2026-03-29T01:30:00Z");
+    EXPECT_EQ(format_utc_seconds(next_planned(cadence, calendar, utc("2026-10-25T00:00:00Z"), 0)),
+              "2026-10-25T00:30:00Z");
     // Between the two 02:30 of that night: the second is not another run.
-    EXPECT_EQ(format_utc_seconds(next_planned(cadence, calendar, utc("2026-10-25T00:45:00Z"), 0)), "2026-10-26T01:30:00Z");
+    EXPECT_EQ(format_utc_seconds(next_planned(cadence, calendar, utc("2026-10-25T00:45:00Z"), 0)),
+              "2026-10-26T01:30:00Z");
 }
 
 // Strictly increasing, whatever is asked for, and asking from just before a time gives it again.
 TEST(Next, IsStrictlyIncreasing) {
     const auto calendar = copenhagen({2026y / 12 / 24, 2026y / 12 / 31});
-    for (const char* text : {"5m", "7 hours", "day at 02:30", "working day", "tuesday at 00:00", "4th working day of the month",
-                             "last sunday of the month at 23:59", "random working day of the week", "random day of the month at 02:15",
-                             "random working day of the quarter", "day 31 of the month", "1st working day of the year"}) {
+    for (const char* text :
+         {"5m", "7 hours", "day at 02:30", "working day", "tuesday at 00:00", "4th working day of the month",
+          "last sunday of the month at 23:59", "random working day of the week", "random day of the month at 02:15",
+          "random working day of the quarter", "day 31 of the month", "1st working day of the year"}) {
         const auto cadence = parse_cadence(text).value();
         auto at = utc("2025-12-20T00:00:00Z");
         for (int i = 0; i < 60; ++i) {
@@ -187,7 +222,8 @@ TEST(Next, SinceDone) {
     EXPECT_EQ(next_planned(cadence, calendar, now, 0, utc("2026-08-31T08:00:00Z")), utc("2027-02-28T09:00:00Z"));
     // Overdue: due again each day.
     EXPECT_EQ(next_planned(cadence, calendar, now, 0, utc("2026-01-10T11:00:00Z")), utc("2026-11-23T10:00:00Z"));
-    EXPECT_EQ(next_planned(cadence, calendar, utc("2026-11-23T10:00:00Z"), 0, utc("2026-01-10T11:00:00Z")), utc("2026-11-24T10:00:00Z"));
+    EXPECT_EQ(next_planned(cadence, calendar, utc("2026-11-23T10:00:00Z"), 0, utc("2026-01-10T11:00:00Z")),
+              utc("2026-11-24T10:00:00Z"));
     const auto month = parse_cadence("30 days since last done").value();
     EXPECT_EQ(next_planned(month, calendar, now, 0, utc("2026-11-20T08:00:00Z")), utc("2026-12-20T08:00:00Z"));
 }

@@ -36,7 +36,8 @@ bool danish_holiday(Date date) {
             return true;
         case 26:  // store bededag, abolished from 2024
             return int(date.year()) < 2024;
-        default: return false;
+        default:
+            return false;
     }
 }
 

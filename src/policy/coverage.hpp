@@ -20,9 +20,9 @@ std::string_view to_string(Cover cover);
 struct CoveredSentence {
     std::string text;
     Cover state = Cover::uncovered;
-    std::vector<std::string> promises;            // marked in it
-    std::vector<std::string> unmarked;            // phrases with no marker at all
-    std::vector<std::string> without_control;     // promises marked in it that no control keeps
+    std::vector<std::string> promises;         // marked in it
+    std::vector<std::string> unmarked;         // phrases with no marker at all
+    std::vector<std::string> without_control;  // promises marked in it that no control keeps
 };
 struct CoveredSection {
     std::string id;
@@ -36,7 +36,9 @@ struct Coverage {
     std::vector<std::string> not_kept;  // promises without
     std::vector<std::string> machine;   // promises with a control that no person signs
     std::size_t promises() const { return kept.size() + not_kept.size(); }
-    double machine_share() const { return promises() == 0 ? 0.0 : double(machine.size()) / double(promises()); }  // of all
+    double machine_share() const {
+        return promises() == 0 ? 0.0 : double(machine.size()) / double(promises());
+    }                                      // of all
     std::size_t count(Cover state) const;  // sentences
 };
 

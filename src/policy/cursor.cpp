@@ -10,24 +10,31 @@
 namespace tilsyn::policy {
 namespace {
 
-std::string number_text(double value) { return fmt::format("{}", value); }
+std::string number_text(double value) {
+    return fmt::format("{}", value);
+}
 
 // Limits of a duration are kept in seconds and read best as durations.
 std::string span_text(double seconds) {
     constexpr double day = 86400;
-    if (seconds >= 2 * day && seconds == day * double(std::int64_t(seconds / day))) return fmt::format("{} days", std::int64_t(seconds / day));
+    if (seconds >= 2 * day && seconds == day * double(std::int64_t(seconds / day)))
+        return fmt::format("{} days", std::int64_t(seconds / day));
     return format_duration(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds)));
 }
 
 Message range_message(std::string_view key, const std::string& found, const std::optional<std::string>& min,
                       const std::optional<std::string>& max) {
-    if (min && max && *min == *max) return msg("policy.must-be", {{"key", std::string(key)}, {"found", found}, {"value", *min}});
-    if (min && max) return msg("policy.out-of-range", {{"key", std::string(key)}, {"found", found}, {"min", *min}, {"max", *max}});
+    if (min && max && *min == *max)
+        return msg("policy.must-be", {{"key", std::string(key)}, {"found", found}, {"value", *min}});
+    if (min && max)
+        return msg("policy.out-of-range", {{"key", std::string(key)}, {"found", found}, {"min", *min}, {"max", *max}});
     if (min) return msg("policy.too-small", {{"key", std::string(key)}, {"found", found}, {"min", *min}});
     return msg("policy.too-large", {{"key", std::string(key)}, {"found", found}, {"max", max.value_or("")}});
 }
 
-std::vector<std::string> strings(const std::vector<std::string_view>& views) { return {views.begin(), views.end()}; }
+std::vector<std::string> strings(const std::vector<std::string_view>& views) {
+    return {views.begin(), views.end()};
+}
 
 }  // namespace
 
@@ -54,7 +61,8 @@ void Faults::unknown_name(Position where, Message message, std::string_view type
     add(std::move(where), std::move(message), std::move(hint));
 }
 
-void Faults::unknown_reference(Position where, Message message, std::string_view typed, std::span<const std::string> names) {
+void Faults::unknown_reference(Position where, Message message, std::string_view typed,
+                               std::span<const std::string> names) {
     if (!incomplete_ || nearest(typed, names)) unknown_name(std::move(where), std::move(message), typed, names);
 }
 
@@ -64,9 +72,12 @@ void ValueReader::wrong_type(const TomlNode& node, std::string_view key, std::st
     faults_->add(at(node), msg(message_key, {{"key", std::string(key)}, {"found", document_->snippet(node)}}));
 }
 
-bool ValueReader::in_range(const TomlNode& node, std::string_view key, double value, std::optional<double> min, std::optional<double> max) const {
+bool ValueReader::in_range(const TomlNode& node, std::string_view key, double value, std::optional<double> min,
+                           std::optional<double> max) const {
     if ((!min || value >= *min) && (!max || value <= *max)) return true;
-    const auto text = [](std::optional<double> limit) { return limit ? std::optional(number_text(*limit)) : std::nullopt; };
+    const auto text = [](std::optional<double> limit) {
+        return limit ? std::optional(number_text(*limit)) : std::nullopt;
+    };
     faults_->add(at(node), range_message(key, document_->snippet(node), text(min), text(max)));
     return false;
 }
@@ -83,17 +94,22 @@ std::optional<std::string> ValueReader::text(const TomlNode& node, std::string_v
     return node.text;
 }
 
-std::optional<std::string> ValueReader::choice(const TomlNode& node, std::string_view key, std::span<const std::string> choices) const {
+std::optional<std::string> ValueReader::choice(const TomlNode& node, std::string_view key,
+                                               std::span<const std::string> choices) const {
     if (node.type == TomlNode::Type::text && std::ranges::find(choices, node.text) != choices.end()) return node.text;
     std::optional<Message> hint;
     if (node.type == TomlNode::Type::text)
         if (auto near = nearest(node.text, choices)) hint = msg("policy.did-you-mean", {{"name", std::move(*near)}});
-    faults_->add(at(node), msg("policy.expected-choice", {{"key", std::string(key)}, {"found", document_->snippet(node)}, {"choices", join(choices, ", ")}}),
-                 std::move(hint));
+    faults_->add(
+        at(node),
+        msg("policy.expected-choice",
+            {{"key", std::string(key)}, {"found", document_->snippet(node)}, {"choices", join(choices, ", ")}}),
+        std::move(hint));
     return std::nullopt;
 }
 
-std::optional<std::int64_t> ValueReader::integer(const TomlNode& node, std::string_view key, std::optional<double> min, std::optional<double> max) const {
+std::optional<std::int64_t> ValueReader::integer(const TomlNode& node, std::string_view key, std::optional<double> min,
+                                                 std::optional<double> max) const {
     if (node.type != TomlNode::Type::integer) {
         wrong_type(node, key, "policy.expected-integer");
         return std::nullopt;
@@ -102,7 +118,8 @@ std::optional<std::int64_t> ValueReader::integer(const TomlNode& node, std::stri
     return node.integer;
 }
 
-std::optional<double> ValueReader::real(const TomlNode& node, std::string_view key, std::optional<double> min, std::optional<double> max) const {
+std::optional<double> ValueReader::real(const TomlNode& node, std::string_view key, std::optional<double> min,
+                                        std::optional<double> max) const {
     const bool whole = node.type == TomlNode::Type::integer;
     const double value = whole ? double(node.integer) : node.real;
     if ((!whole && node.type != TomlNode::Type::real) || value != value) {
@@ -119,26 +136,32 @@ std::optional<bool> ValueReader::boolean(const TomlNode& node, std::string_view 
     return std::nullopt;
 }
 
-std::optional<Duration> ValueReader::duration(const TomlNode& node, std::string_view key, std::optional<double> min, std::optional<double> max) const {
+std::optional<Duration> ValueReader::duration(const TomlNode& node, std::string_view key, std::optional<double> min,
+                                              std::optional<double> max) const {
     if (node.type != TomlNode::Type::text) {
         wrong_type(node, key, "policy.expected-duration");
         return std::nullopt;
     }
     const auto span = parse_duration(node.text);
     if (!span) {
-        faults_->add(at(node), msg("policy.bad-duration", {{"key", std::string(key)}, {"text", node.text}}), msg("policy.duration-forms"));
+        faults_->add(at(node), msg("policy.bad-duration", {{"key", std::string(key)}, {"text", node.text}}),
+                     msg("policy.duration-forms"));
         return std::nullopt;
     }
     const double seconds = std::chrono::duration<double>(*span).count();
     if ((!min || seconds >= *min) && (!max || seconds <= *max)) return *span;
-    const auto limit = [](std::optional<double> value) { return value ? std::optional(span_text(*value)) : std::nullopt; };
+    const auto limit = [](std::optional<double> value) {
+        return value ? std::optional(span_text(*value)) : std::nullopt;
+    };
     faults_->add(at(node), range_message(key, document_->snippet(node), limit(min), limit(max)));
     return std::nullopt;
 }
 
 std::optional<Cadence> ValueReader::cadence(const TomlNode& node, std::string_view key) const {
     if (node.type != TomlNode::Type::text) {
-        faults_->add(at(node), msg("policy.expected-cadence", {{"key", std::string(key)}, {"found", document_->snippet(node)}}), msg("policy.cadence-forms"));
+        faults_->add(at(node),
+                     msg("policy.expected-cadence", {{"key", std::string(key)}, {"found", document_->snippet(node)}}),
+                     msg("policy.cadence-forms"));
         return std::nullopt;
     }
     auto parsed = parse_cadence(node.text);
@@ -209,7 +232,9 @@ std::optional<std::vector<std::string>> ValueReader::texts(const TomlNode& node,
     return out;
 }
 
-std::optional<std::vector<std::int64_t>> ValueReader::integers(const TomlNode& node, std::string_view key, std::optional<double> min, std::optional<double> max) const {
+std::optional<std::vector<std::int64_t>> ValueReader::integers(const TomlNode& node, std::string_view key,
+                                                               std::optional<double> min,
+                                                               std::optional<double> max) const {
     if (node.type != TomlNode::Type::array) {
         wrong_type(node, key, "policy.expected-integers");
         return std::nullopt;
@@ -232,13 +257,16 @@ std::optional<std::vector<Date>> ValueReader::dates(const TomlNode& node, std::s
     }
     std::vector<Date> out;
     for (const auto& item : node.items) {
-        if (item.type == TomlNode::Type::date) out.push_back(item.date);
-        else wrong_type(item, key, "policy.expected-dates");
+        if (item.type == TomlNode::Type::date)
+            out.push_back(item.date);
+        else
+            wrong_type(item, key, "policy.expected-dates");
     }
     return out;
 }
 
-std::optional<std::map<std::string, std::string>> ValueReader::text_map(const TomlNode& node, std::string_view key) const {
+std::optional<std::map<std::string, std::string>> ValueReader::text_map(const TomlNode& node,
+                                                                        std::string_view key) const {
     if (node.type != TomlNode::Type::table) {
         wrong_type(node, key, "policy.expected-map");
         return std::nullopt;
@@ -259,7 +287,9 @@ std::optional<std::map<std::string, std::string>> ValueReader::text_map(const To
 
 // --- a table --------------------------------------------------------------------------------------------------------
 
-std::string Cursor::path(std::string_view key) const { return name_.empty() ? std::string(key) : fmt::format("{}.{}", name_, key); }
+std::string Cursor::path(std::string_view key) const {
+    return name_.empty() ? std::string(key) : fmt::format("{}.{}", name_, key);
+}
 
 Position Cursor::at(std::string_view key) const {
     const auto* found = table_->find(key);
@@ -273,9 +303,11 @@ void Cursor::refuse_unknown_keys(bool main_file) const {
     for (const auto& entry : table_->entries) {
         const auto* spec = find_key(scope_, entry.key);
         if (spec == nullptr && scope_ == Scope::control && find_key(Scope::check, entry.key) != nullptr)
-            faults().add(reader_.at(entry), msg("policy.unknown-key", {{"key", path(entry.key)}}), msg("policy.belongs-in", {{"key", entry.key}, {"table", path("check")}}));
+            faults().add(reader_.at(entry), msg("policy.unknown-key", {{"key", path(entry.key)}}),
+                         msg("policy.belongs-in", {{"key", entry.key}, {"table", path("check")}}));
         else if (spec == nullptr)
-            faults().unknown_name(reader_.at(entry), msg("policy.unknown-key", {{"key", path(entry.key)}}), entry.key, names);
+            faults().unknown_name(reader_.at(entry), msg("policy.unknown-key", {{"key", path(entry.key)}}), entry.key,
+                                  names);
         else if (!main_file && spec->main_file_only)
             faults().add(reader_.at(entry), msg("policy.main-file-only", {{"key", entry.key}}));
     }
@@ -295,8 +327,11 @@ const TomlNode* Cursor::node(std::string_view key) const {
     assert(spec != nullptr);
     const auto* found = table_->find(key);
     if (found == nullptr && spec->required && !misspelt(key)) {
-        if (spec->example.empty()) faults().add(where_, msg("policy.missing-key", {{"key", path(key)}}));
-        else faults().add(where_, msg("policy.missing-key", {{"key", path(key)}}), msg("policy.example", {{"key", std::string(key)}, {"example", std::string(spec->example)}}));
+        if (spec->example.empty())
+            faults().add(where_, msg("policy.missing-key", {{"key", path(key)}}));
+        else
+            faults().add(where_, msg("policy.missing-key", {{"key", path(key)}}),
+                         msg("policy.example", {{"key", std::string(key)}, {"example", std::string(spec->example)}}));
     }
     return found;
 }
@@ -305,9 +340,12 @@ std::string Cursor::text(std::string_view key) const {
     const auto* spec = find_key(scope_, key);
     const auto* found = node(key);
     // A declared default is a TOML text without escapes.
-    const auto fallback = spec->default_value.size() < 2 ? std::string() : std::string(spec->default_value.substr(1, spec->default_value.size() - 2));
+    const auto fallback = spec->default_value.size() < 2
+                              ? std::string()
+                              : std::string(spec->default_value.substr(1, spec->default_value.size() - 2));
     if (found == nullptr) return fallback;
-    if (spec->type == KeyType::choice) return reader_.choice(*found, path(key), strings(spec->choices)).value_or(fallback);
+    if (spec->type == KeyType::choice)
+        return reader_.choice(*found, path(key), strings(spec->choices)).value_or(fallback);
     return reader_.text(*found, path(key)).value_or("");
 }
 
@@ -335,7 +373,8 @@ Text Cursor::bilingual(std::string_view key) const {
 
 std::vector<std::string> Cursor::texts(std::string_view key) const {
     const auto* found = node(key);
-    return found == nullptr ? std::vector<std::string>{} : reader_.texts(*found, path(key)).value_or(std::vector<std::string>{});
+    return found == nullptr ? std::vector<std::string>{}
+                            : reader_.texts(*found, path(key)).value_or(std::vector<std::string>{});
 }
 
 std::vector<Date> Cursor::dates(std::string_view key) const {
@@ -345,7 +384,8 @@ std::vector<Date> Cursor::dates(std::string_view key) const {
 
 std::map<std::string, std::string> Cursor::text_map(std::string_view key) const {
     const auto* found = node(key);
-    return found == nullptr ? std::map<std::string, std::string>{} : reader_.text_map(*found, path(key)).value_or(std::map<std::string, std::string>{});
+    return found == nullptr ? std::map<std::string, std::string>{}
+                            : reader_.text_map(*found, path(key)).value_or(std::map<std::string, std::string>{});
 }
 
 }  // namespace tilsyn::policy

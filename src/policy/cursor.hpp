@@ -40,16 +40,21 @@ class ValueReader {
     ValueReader(const TomlDocument& document, Faults& faults) : document_(&document), faults_(&faults) {}
 
     std::optional<std::string> text(const TomlNode& node, std::string_view key) const;
-    std::optional<std::string> choice(const TomlNode& node, std::string_view key, std::span<const std::string> choices) const;
-    std::optional<std::int64_t> integer(const TomlNode& node, std::string_view key, std::optional<double> min, std::optional<double> max) const;
-    std::optional<double> real(const TomlNode& node, std::string_view key, std::optional<double> min, std::optional<double> max) const;
+    std::optional<std::string> choice(const TomlNode& node, std::string_view key,
+                                      std::span<const std::string> choices) const;
+    std::optional<std::int64_t> integer(const TomlNode& node, std::string_view key, std::optional<double> min,
+                                        std::optional<double> max) const;
+    std::optional<double> real(const TomlNode& node, std::string_view key, std::optional<double> min,
+                               std::optional<double> max) const;
     std::optional<bool> boolean(const TomlNode& node, std::string_view key) const;
-    std::optional<Duration> duration(const TomlNode& node, std::string_view key, std::optional<double> min, std::optional<double> max) const;
+    std::optional<Duration> duration(const TomlNode& node, std::string_view key, std::optional<double> min,
+                                     std::optional<double> max) const;
     std::optional<Cadence> cadence(const TomlNode& node, std::string_view key) const;
     std::optional<Text> bilingual(const TomlNode& node, std::string_view key) const;
     std::optional<std::vector<Text>> bilingual_list(const TomlNode& node, std::string_view key) const;
     std::optional<std::vector<std::string>> texts(const TomlNode& node, std::string_view key) const;
-    std::optional<std::vector<std::int64_t>> integers(const TomlNode& node, std::string_view key, std::optional<double> min, std::optional<double> max) const;
+    std::optional<std::vector<std::int64_t>> integers(const TomlNode& node, std::string_view key,
+                                                      std::optional<double> min, std::optional<double> max) const;
     std::optional<std::vector<Date>> dates(const TomlNode& node, std::string_view key) const;
     std::optional<std::map<std::string, std::string>> text_map(const TomlNode& node, std::string_view key) const;
 
@@ -60,7 +65,8 @@ class ValueReader {
     void wrong_type(const TomlNode& node, std::string_view key, std::string_view message_key) const;
 
   private:
-    bool in_range(const TomlNode& node, std::string_view key, double value, std::optional<double> min, std::optional<double> max) const;
+    bool in_range(const TomlNode& node, std::string_view key, double value, std::optional<double> min,
+                  std::optional<double> max) const;
 
     const TomlDocument* document_;
     Faults* faults_;
@@ -70,7 +76,8 @@ class ValueReader {
 class Cursor {
   public:
     // `where` is where faults about the table as a whole are put: its key. `name` is its dotted name, "" for the file.
-    Cursor(const TomlDocument& document, const TomlNode& table, Scope scope, std::string name, Position where, Faults& faults)
+    Cursor(const TomlDocument& document, const TomlNode& table, Scope scope, std::string name, Position where,
+           Faults& faults)
         : reader_(document, faults), table_(&table), scope_(scope), name_(std::move(name)), where_(std::move(where)) {}
 
     void refuse_unknown_keys(bool main_file = true) const;

@@ -10,26 +10,37 @@ namespace {
 
 using Json = nlohmann::json;  // its objects are sorted by key
 
-Json text_json(const Text& text) { return {{"da", text.da}, {"en", text.en}}; }
+Json text_json(const Text& text) {
+    return {{"da", text.da}, {"en", text.en}};
+}
 
 Json param_json(ParamType type, const ParamValue& value) {
     switch (type) {
         case ParamType::text:
         case ParamType::choice:
-        case ParamType::sql: return value.text;
-        case ParamType::integer: return value.integer;
-        case ParamType::real: return value.real;
-        case ParamType::boolean: return value.boolean;
-        case ParamType::duration: return format_duration(value.duration);
-        case ParamType::text_list: return value.list;
-        case ParamType::integer_list: return value.integers;
-        case ParamType::bilingual: return value.texts.empty() ? Json() : text_json(value.texts.front());
+        case ParamType::sql:
+            return value.text;
+        case ParamType::integer:
+            return value.integer;
+        case ParamType::real:
+            return value.real;
+        case ParamType::boolean:
+            return value.boolean;
+        case ParamType::duration:
+            return format_duration(value.duration);
+        case ParamType::text_list:
+            return value.list;
+        case ParamType::integer_list:
+            return value.integers;
+        case ParamType::bilingual:
+            return value.texts.empty() ? Json() : text_json(value.texts.front());
         case ParamType::bilingual_list: {
             auto list = Json::array();
             for (const auto& text : value.texts) list.push_back(text_json(text));
             return list;
         }
-        case ParamType::map: return value.map;
+        case ParamType::map:
+            return value.map;
     }
     return {};
 }
@@ -59,7 +70,8 @@ std::string definition_of(const Control& control, const KindSpec* kind) {
     json["check"] = {{"kind", control.kind}};
     if (kind != nullptr)
         for (const auto& spec : kind->params)
-            if (control.params.has(spec.name)) json["check"][spec.name] = param_json(spec.type, control.params.get(spec.name));
+            if (control.params.has(spec.name))
+                json["check"][spec.name] = param_json(spec.type, control.params.get(spec.name));
     return json.dump();
 }
 

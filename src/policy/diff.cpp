@@ -17,8 +17,10 @@ using Fields = std::map<std::string, std::string>;
 void flatten(const Json& json, const std::string& prefix, Fields& into) {
     for (const auto& [key, value] : json.items()) {
         const auto name = prefix.empty() ? key : prefix + "." + key;
-        if (value.is_object()) flatten(value, name, into);
-        else into[name] = value.is_string() ? value.get<std::string>() : value.dump();
+        if (value.is_object())
+            flatten(value, name, into);
+        else
+            into[name] = value.is_string() ? value.get<std::string>() : value.dump();
     }
 }
 
@@ -30,12 +32,17 @@ Fields fields_of(const Control& control) {
 }
 
 Fields fields_of(const Promise& promise) {
-    Fields out{{"section", promise.section}, {"strength", std::string(to_string(promise.strength))}, {"text.da", promise.text.da}, {"text.en", promise.text.en}};
+    Fields out{{"section", promise.section},
+               {"strength", std::string(to_string(promise.strength))},
+               {"text.da", promise.text.da},
+               {"text.en", promise.text.en}};
     for (const auto& [standard, place] : promise.references) out["references." + standard] = place;
     return out;
 }
 
-Fields fields_of(const Role& role) { return {{"title.da", role.title.da}, {"title.en", role.title.en}}; }
+Fields fields_of(const Role& role) {
+    return {{"title.da", role.title.da}, {"title.en", role.title.en}};
+}
 
 std::vector<FieldChange> field_changes(const Fields& before, const Fields& after) {
     std::vector<FieldChange> out;
@@ -73,8 +80,8 @@ std::vector<ThingChange> compare(const std::vector<T>& before, const std::vector
 }
 
 Fields settings_of(const Policy& policy) {
-    Fields out{{"id", policy.id}, {"title.da", policy.title.da}, {"title.en", policy.title.en}, {"company", policy.company},
-               {"timezone", policy.timezone}, {"holidays", policy.holidays}};
+    Fields out{{"id", policy.id},           {"title.da", policy.title.da}, {"title.en", policy.title.en},
+               {"company", policy.company}, {"timezone", policy.timezone}, {"holidays", policy.holidays}};
     std::string days;
     for (const auto day : policy.extra_holidays) days += (days.empty() ? "" : " ") + format_date(day);
     out["extra_holidays"] = days;
@@ -100,8 +107,10 @@ void one_way(const Policy& from, const Policy& other, ChangeKind kind, std::vect
             auto there = sentences_of(other, section.id, lang);
             for (const auto& sentence : lang == Lang::da ? section.da : section.en) {
                 const auto text = sentence.text();
-                if (const auto found = there.find(text); found != there.end()) there.erase(found);
-                else into.push_back({kind, section.id, lang, text});
+                if (const auto found = there.find(text); found != there.end())
+                    there.erase(found);
+                else
+                    into.push_back({kind, section.id, lang, text});
             }
         }
 }
@@ -111,7 +120,8 @@ std::set<std::pair<std::string, std::string>> kept_sentences(const Policy& polic
     std::set<std::pair<std::string, std::string>> out;
     for (const auto& section : coverage(policy, {}, lang).sections)
         for (const auto& sentence : section.sentences)
-            if (sentence.state == Cover::covered || sentence.state == Cover::partly) out.insert({section.id, sentence.text});
+            if (sentence.state == Cover::covered || sentence.state == Cover::partly)
+                out.insert({section.id, sentence.text});
     return out;
 }
 
@@ -119,7 +129,8 @@ Json json_of(const std::vector<ThingChange>& changes) {
     auto list = Json::array();
     for (const auto& change : changes) {
         Json json{{"change", to_string(change.kind)}, {"id", change.id}};
-        for (const auto& field : change.fields) json["fields"].push_back({{"field", field.field}, {"before", field.before}, {"after", field.after}});
+        for (const auto& field : change.fields)
+            json["fields"].push_back({{"field", field.field}, {"before", field.before}, {"after", field.after}});
         list.push_back(std::move(json));
     }
     return list;
@@ -129,9 +140,12 @@ Json json_of(const std::vector<ThingChange>& changes) {
 
 std::string_view to_string(ChangeKind kind) {
     switch (kind) {
-        case ChangeKind::added: return "added";
-        case ChangeKind::removed: return "removed";
-        case ChangeKind::changed: return "changed";
+        case ChangeKind::added:
+            return "added";
+        case ChangeKind::removed:
+            return "removed";
+        case ChangeKind::changed:
+            return "changed";
     }
     return "changed";
 }
@@ -150,17 +164,26 @@ Difference diff(const Policy& before, const Policy& after, Lang lang) {
     const auto kept_before = kept_sentences(before, lang);
     for (const auto& section : coverage(after, {}, lang).sections)
         for (const auto& sentence : section.sentences)
-            if (sentence.state == Cover::uncovered) out.bare.push_back({section.id, sentence.text, kept_before.contains({section.id, sentence.text})});
+            if (sentence.state == Cover::uncovered)
+                out.bare.push_back({section.id, sentence.text, kept_before.contains({section.id, sentence.text})});
     return out;
 }
 
 Json to_json(const Difference& difference) {
-    Json json{{"settings", json_of(difference.settings)}, {"roles", json_of(difference.roles)}, {"promises", json_of(difference.promises)},
-              {"controls", json_of(difference.controls)}, {"sentences", Json::array()}, {"without_control", Json::array()}};
+    Json json{{"settings", json_of(difference.settings)},
+              {"roles", json_of(difference.roles)},
+              {"promises", json_of(difference.promises)},
+              {"controls", json_of(difference.controls)},
+              {"sentences", Json::array()},
+              {"without_control", Json::array()}};
     for (const auto& sentence : difference.sentences)
-        json["sentences"].push_back({{"change", to_string(sentence.kind)}, {"section", sentence.section}, {"lang", to_string(sentence.lang)}, {"text", sentence.text}});
+        json["sentences"].push_back({{"change", to_string(sentence.kind)},
+                                     {"section", sentence.section},
+                                     {"lang", to_string(sentence.lang)},
+                                     {"text", sentence.text}});
     for (const auto& sentence : difference.bare)
-        json["without_control"].push_back({{"section", sentence.section}, {"text", sentence.text}, {"lost", sentence.lost}});
+        json["without_control"].push_back(
+            {{"section", sentence.section}, {"text", sentence.text}, {"lost", sentence.lost}});
     return json;
 }
 

@@ -31,8 +31,8 @@ struct SentenceChange {
 // A sentence that says something, and no control keeps what it says.
 struct BareSentence {
     std::string section;
-    std::string text;  // in the language asked for
-    bool lost = false; // it had a control before
+    std::string text;   // in the language asked for
+    bool lost = false;  // it had a control before
 };
 
 struct Difference {
@@ -43,7 +43,9 @@ struct Difference {
     std::vector<ThingChange> controls;
     std::vector<BareSentence> bare;
     // Nothing changed; bare sentences do not count.
-    bool empty() const { return settings.empty() && roles.empty() && sentences.empty() && promises.empty() && controls.empty(); }
+    bool empty() const {
+        return settings.empty() && roles.empty() && sentences.empty() && promises.empty() && controls.empty();
+    }
 };
 
 Difference diff(const Policy& before, const Policy& after, Lang lang);

@@ -41,7 +41,9 @@ class FaultyPolicy : public testing::TestWithParam<std::string> {};
 TEST_P(FaultyPolicy, SaysExactlyWhatIsWrong) {
     const auto said = diagnostics(GetParam(), Lang::en);
     const auto expected = folder / (GetParam() + ".expected");
-    if (std::getenv("TILSYN_WRITE_EXPECTED") != nullptr) { ASSERT_TRUE(write_file(expected, said)); }
+    if (std::getenv("TILSYN_WRITE_EXPECTED") != nullptr) {
+        ASSERT_TRUE(write_file(expected, said));
+    }
     EXPECT_EQ(said, read_file(expected).value());
     EXPECT_FALSE(said.empty());
 }
@@ -56,7 +58,9 @@ TEST_P(FaultyPolicy, SaysAsMuchInDanish) {
             EXPECT_EQ(text.find(open), std::string::npos) << text;
 }
 
-TEST(FaultyPolicies, AreFortyAtLeast) { EXPECT_GE(cases().size(), 40U); }
+TEST(FaultyPolicies, AreFortyAtLeast) {
+    EXPECT_GE(cases().size(), 40U);
+}
 
 INSTANTIATE_TEST_SUITE_P(Cases, FaultyPolicy, testing::ValuesIn(cases()), [](const auto& one) {
     auto name = one.param;

@@ -16,11 +16,11 @@ enum class Scope { root, role, section, promise, control, subjects, check };
 
 enum class KeyType {
     text,
-    path,       // text: a file in the policy folder
-    choice,     // text: one of `choices`
+    path,         // text: a file in the policy folder
+    choice,       // text: one of `choices`
     promise_ids,  // list of texts
-    patterns,   // list of texts: files to include
-    role_id,    // text
+    patterns,     // list of texts: files to include
+    role_id,      // text
     register_name,
     kind_name,
     bilingual,  // { da = "...", en = "..." }

@@ -13,7 +13,20 @@
 
 namespace tilsyn::policy {
 
-enum class ParamType { text, integer, real, boolean, duration, text_list, integer_list, choice, bilingual, bilingual_list, sql, map };
+enum class ParamType {
+    text,
+    integer,
+    real,
+    boolean,
+    duration,
+    text_list,
+    integer_list,
+    choice,
+    bilingual,
+    bilingual_list,
+    sql,
+    map
+};
 
 struct ParamSpec {
     std::string name;
@@ -40,7 +53,8 @@ struct ParamValue {
     Position where;
 };
 
-// Defaults are filled in, so get() of a declared parameter with a default never fails. Unknown names give an empty value.
+// Defaults are filled in, so get() of a declared parameter with a default never fails. Unknown names give an empty
+// value.
 class ParamValues {
   public:
     bool has(std::string_view name) const { return values_.contains(name); }

@@ -16,7 +16,8 @@ void sort_and_thin(std::vector<Fault>& faults) {
         return std::tie(where.file, where.line, where.column, fault.message.key, fault.message.params);
     };
     std::ranges::sort(faults, [&](const Fault& a, const Fault& b) { return place(a) < place(b); });
-    const auto same = std::ranges::unique(faults, [](const Fault& a, const Fault& b) { return a.where == b.where && a.message == b.message; });
+    const auto same = std::ranges::unique(
+        faults, [](const Fault& a, const Fault& b) { return a.where == b.where && a.message == b.message; });
     faults.erase(same.begin(), same.end());
 }
 
@@ -30,7 +31,8 @@ void Loader::run(const std::string& main_file) {
         includes(main);
         for (std::size_t i = 1; i < documents_.size(); ++i) {
             const auto& document = *documents_[i];
-            Cursor(document, document.root(), Scope::root, "", document.position(0), faults_).refuse_unknown_keys(false);
+            Cursor(document, document.root(), Scope::root, "", document.position(0), faults_)
+                .refuse_unknown_keys(false);
         }
         registers();
         roles(declared(Scope::role));
@@ -72,16 +74,21 @@ void Loader::settings(const TomlDocument& main) {
     policy.extra_holidays = cursor.dates("extra_holidays");
     constexpr std::size_t most_holidays = 1000;
     if (policy.extra_holidays.size() > most_holidays)
-        faults_.add(cursor.at("extra_holidays"), msg("policy.too-many", {{"key", "extra_holidays"}, {"limit", std::to_string(most_holidays)}}));
+        faults_.add(cursor.at("extra_holidays"),
+                    msg("policy.too-many", {{"key", "extra_holidays"}, {"limit", std::to_string(most_holidays)}}));
     if (policy.timezone.empty()) return;
     if (auto zone = Zone::find(policy.timezone); !zone) {
-        static const std::vector<std::string> near_by{
-            "Europe/Copenhagen", "Europe/Stockholm", "Europe/Oslo",     "Europe/Helsinki", "Europe/Berlin",  "Europe/Amsterdam",
-            "Europe/Brussels",   "Europe/Paris",     "Europe/London",   "Europe/Dublin",   "Europe/Lisbon",  "Europe/Madrid",
-            "Europe/Rome",       "Europe/Vienna",    "Europe/Zurich",   "Europe/Prague",   "Europe/Warsaw",  "Europe/Budapest",
-            "Europe/Athens",     "Europe/Sofia",     "Europe/Bucharest", "Europe/Vilnius", "Europe/Riga",    "Europe/Tallinn",
-            "Europe/Luxembourg", "Europe/Malta",     "Europe/Zagreb",   "Europe/Ljubljana", "Europe/Bratislava", "Atlantic/Reykjavik",
-            "Atlantic/Faroe",    "America/Nuuk",     "UTC"};
+        static const std::vector<std::string> near_by{"Europe/Copenhagen", "Europe/Stockholm",  "Europe/Oslo",
+                                                      "Europe/Helsinki",   "Europe/Berlin",     "Europe/Amsterdam",
+                                                      "Europe/Brussels",   "Europe/Paris",      "Europe/London",
+                                                      "Europe/Dublin",     "Europe/Lisbon",     "Europe/Madrid",
+                                                      "Europe/Rome",       "Europe/Vienna",     "Europe/Zurich",
+                                                      "Europe/Prague",     "Europe/Warsaw",     "Europe/Budapest",
+                                                      "Europe/Athens",     "Europe/Sofia",      "Europe/Bucharest",
+                                                      "Europe/Vilnius",    "Europe/Riga",       "Europe/Tallinn",
+                                                      "Europe/Luxembourg", "Europe/Malta",      "Europe/Zagreb",
+                                                      "Europe/Ljubljana",  "Europe/Bratislava", "Atlantic/Reykjavik",
+                                                      "Atlantic/Faroe",    "America/Nuuk",      "UTC"};
         faults_.unknown_name(cursor.at("timezone"), zone.error().message, policy.timezone, near_by);
         policy.timezone = "Europe/Copenhagen";
     }
@@ -119,8 +126,10 @@ void Loader::add_file(const std::string& name, const Position& where) {
     if (!content) {
         faults_.set_incomplete();
         auto error = std::move(content).error();
-        if (error.code == Code::not_found) missing_file(where, error, name, "*.toml");
-        else faults_.add(std::move(error).at(where));
+        if (error.code == Code::not_found)
+            missing_file(where, error, name, "*.toml");
+        else
+            faults_.add(std::move(error).at(where));
         return;
     }
     kept.emplace_back(name, *content);
@@ -134,14 +143,18 @@ void Loader::add_file(const std::string& name, const Position& where) {
 }
 
 // Offers the file beside it whose own name is nearest; the folder and the ending, which they share, say nothing.
-void Loader::missing_file(const Position& where, const Error& error, const std::string& name, std::string_view pattern) {
+void Loader::missing_file(const Position& where, const Error& error, const std::string& name,
+                          std::string_view pattern) {
     const auto slash = name.rfind('/');
     const auto folder = slash == name.npos ? std::string() : name.substr(0, slash + 1);
-    const auto stem = [&](const std::string& file) { return file.substr(folder.size(), file.rfind('.') - folder.size()); };
+    const auto stem = [&](const std::string& file) {
+        return file.substr(folder.size(), file.rfind('.') - folder.size());
+    };
     const auto beside = files_->match(folder + std::string(pattern));
     std::vector<std::string> stems;
     for (const auto& file : beside) stems.push_back(stem(file));
-    const auto near = nearest(name.find('.', folder.size()) == name.npos ? name.substr(folder.size()) : stem(name), stems);
+    const auto near =
+        nearest(name.find('.', folder.size()) == name.npos ? name.substr(folder.size()) : stem(name), stems);
     if (!near) return faults_.unknown_name(where, error.message, "", beside);
     const auto found = std::ranges::find(stems, *near) - stems.begin();
     faults_.add(where, error.message, msg("policy.did-you-mean", {{"name", beside[std::size_t(found)]}}));
@@ -171,18 +184,23 @@ std::vector<Declared> Loader::declared(Scope scope) {
         const auto* tables = document->root().find(what);
         if (tables == nullptr) continue;
         if (tables->type != TomlNode::Type::table) {
-            faults_.add(document->position(tables->begin), msg("policy.expected-tables", {{"key", what}, {"found", document->snippet(*tables)}}));
+            faults_.add(document->position(tables->begin),
+                        msg("policy.expected-tables", {{"key", what}, {"found", document->snippet(*tables)}}));
             continue;
         }
         for (const auto& entry : tables->entries) {
             const auto where = document->position(entry.key_begin);
             if (entry.value.type != TomlNode::Type::table) {
-                faults_.add(where, msg("policy.expected-table", {{"key", what + "." + entry.key}, {"found", document->snippet(entry.value)}}));
+                faults_.add(where, msg("policy.expected-table",
+                                       {{"key", what + "." + entry.key}, {"found", document->snippet(entry.value)}}));
                 continue;
             }
             const auto [known, fresh] = first.emplace(entry.key, where);
-            if (fresh) all.push_back({document.get(), &entry});
-            else faults_.add(where, msg("policy.declared-twice", {{"key", what + "." + entry.key}, {"where", to_string(known->second)}}));
+            if (fresh)
+                all.push_back({document.get(), &entry});
+            else
+                faults_.add(where, msg("policy.declared-twice",
+                                       {{"key", what + "." + entry.key}, {"where", to_string(known->second)}}));
         }
     }
     return all;

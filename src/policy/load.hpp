@@ -15,10 +15,10 @@ namespace tilsyn::policy {
 using Fault = Error;
 
 struct Loaded {
-    Policy policy;                 // usable only when faults is empty
+    Policy policy;                   // usable only when faults is empty
     registers::Catalogue registers;  // built-in ones with the company's additions
-    std::vector<Fault> faults;     // sorted by file and line
-    std::vector<Fault> warnings;   // a promise without a control, a role nobody has used
+    std::vector<Fault> faults;       // sorted by file and line
+    std::vector<Fault> warnings;     // a promise without a control, a role nobody has used
 };
 
 // Never throws, never stops at the first fault. `kinds` are the check kinds that exist.

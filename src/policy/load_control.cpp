@@ -32,7 +32,8 @@ void Loader::controls(const std::vector<Declared>& all) {
         owning.insert(control.owner);
     }
     for (const auto& promise : out_->policy.promises)
-        if (!kept.contains(promise.id)) warnings_.add(promise.where, msg("policy.promise-without-control", {{"id", promise.id}}));
+        if (!kept.contains(promise.id))
+            warnings_.add(promise.where, msg("policy.promise-without-control", {{"id", promise.id}}));
     for (const auto& role : out_->policy.roles)
         if (!owning.contains(role.id)) warnings_.add(role.where, msg("policy.role-without-control", {{"id", role.id}}));
 }
@@ -61,14 +62,17 @@ void Loader::one_control(const Declared& declared) {
     control.when_empty = cursor.text("when_empty") == "not_applicable" ? WhenEmpty::not_applicable : WhenEmpty::unknown;
     control.owner = cursor.text("owner");
     if (!control.owner.empty() && std::ranges::find(role_names_, control.owner) == role_names_.end())
-        faults_.unknown_reference(cursor.at("owner"), msg("policy.unknown-role", {{"id", control.owner}}), control.owner, role_names_);
+        faults_.unknown_reference(cursor.at("owner"), msg("policy.unknown-role", {{"id", control.owner}}),
+                                  control.owner, role_names_);
     procedure(cursor, control);
     const auto* kind = control_check(cursor, control);
     const bool person = kind != nullptr && kind->mode == Mode::person;
     control.grace = cursor.duration("grace").value_or(person ? Duration(hours(7 * 24)) : Duration(hours(1)));
-    control.timeout = cursor.duration("timeout").value_or(kind != nullptr ? kind->default_timeout : Duration(std::chrono::seconds(30)));
+    control.timeout = cursor.duration("timeout").value_or(kind != nullptr ? kind->default_timeout
+                                                                          : Duration(std::chrono::seconds(30)));
     if (cadence && control.max_age && *control.max_age < typical_interval(*cadence))
-        warnings_.add(cursor.at("max_age"), msg("policy.max-age-short", {{"max_age", format_duration(*control.max_age)}, {"every", control.cadence.text}}));
+        warnings_.add(cursor.at("max_age"), msg("policy.max-age-short", {{"max_age", format_duration(*control.max_age)},
+                                                                         {"every", control.cadence.text}}));
     control.definition = definition_of(control, kind);
     out_->policy.controls.push_back(std::move(control));
 }
@@ -78,12 +82,14 @@ void Loader::control_promises(const Cursor& cursor, Control& control) {
     if (node == nullptr) return;
     cursor.read().texts(*node, cursor.path("promises"));  // for its faults; what is text is looked up all the same
     if (node->type != TomlNode::Type::array) return;
-    if (node->items.empty()) faults_.add(cursor.read().at(*node), msg("policy.control-without-promise", {{"id", control.id}}));
+    if (node->items.empty())
+        faults_.add(cursor.read().at(*node), msg("policy.control-without-promise", {{"id", control.id}}));
     for (const auto& item : node->items) {
         const auto at = cursor.read().at(item);
         if (item.type != TomlNode::Type::text) continue;
         if (std::ranges::find(promise_names_, item.text) == promise_names_.end())
-            faults_.unknown_reference(at, msg("policy.unknown-promise", {{"id", item.text}}), item.text, promise_names_);
+            faults_.unknown_reference(at, msg("policy.unknown-promise", {{"id", item.text}}), item.text,
+                                      promise_names_);
         else if (std::ranges::find(control.promises, item.text) != control.promises.end())
             faults_.add(at, msg("policy.listed-twice", {{"key", cursor.path("promises")}, {"value", item.text}}));
         else
@@ -96,7 +102,8 @@ void Loader::control_subjects(const Cursor& cursor, Control& control) {
     if (node == nullptr) return;
     const auto resolve = [&](const std::string& name, Position at) -> const registers::Register* {
         if (const auto* found = out_->registers.find(name)) return found;
-        faults_.unknown_reference(std::move(at), msg("policy.unknown-register", {{"name", name}}), name, out_->registers.names());
+        faults_.unknown_reference(std::move(at), msg("policy.unknown-register", {{"name", name}}), name,
+                                  out_->registers.names());
         return nullptr;
     };
     if (node->type == TomlNode::Type::text) {
@@ -107,7 +114,8 @@ void Loader::control_subjects(const Cursor& cursor, Control& control) {
         cursor.read().wrong_type(*node, cursor.path("subjects"), "policy.expected-subjects");
         return;
     }
-    const Cursor inner(cursor.read().document(), *node, Scope::subjects, cursor.path("subjects"), cursor.at("subjects"), faults_);
+    const Cursor inner(cursor.read().document(), *node, Scope::subjects, cursor.path("subjects"), cursor.at("subjects"),
+                       faults_);
     inner.refuse_unknown_keys();
     const auto name = inner.text("register");
     if (name.empty()) return;
@@ -128,7 +136,9 @@ void Loader::subject_filter(const Cursor& cursor, const registers::Register& tar
     for (const auto& field : target.fields) names.push_back(field.name);
     for (const auto& entry : where->entries) {
         if (std::ranges::find(names, entry.key) == names.end()) {
-            faults_.unknown_name(cursor.read().at(entry), msg("policy.unknown-field", {{"field", entry.key}, {"register", target.name}}), entry.key, names);
+            faults_.unknown_name(cursor.read().at(entry),
+                                 msg("policy.unknown-field", {{"field", entry.key}, {"register", target.name}}),
+                                 entry.key, names);
             continue;
         }
         const auto key = cursor.path("where." + entry.key);
@@ -138,12 +148,16 @@ void Loader::subject_filter(const Cursor& cursor, const registers::Register& tar
             if (value.type == TomlNode::Type::boolean) return accepted.push_back(value.boolean ? "true" : "false");
             if (value.type == TomlNode::Type::integer) return accepted.push_back(std::to_string(value.integer));
             if (value.type == TomlNode::Type::date) return accepted.push_back(format_date(value.date));
-            const bool limited = field != nullptr && (field->type == registers::FieldType::choice || field->type == registers::FieldType::choices);
-            const auto text = limited ? cursor.read().choice(value, key, values_of(*field)) : cursor.read().text(value, key);
+            const bool limited = field != nullptr && (field->type == registers::FieldType::choice ||
+                                                      field->type == registers::FieldType::choices);
+            const auto text =
+                limited ? cursor.read().choice(value, key, values_of(*field)) : cursor.read().text(value, key);
             if (text) accepted.push_back(*text);
         };
-        if (entry.value.type != TomlNode::Type::array) accept(entry.value);
-        else for (const auto& item : entry.value.items) accept(item);
+        if (entry.value.type != TomlNode::Type::array)
+            accept(entry.value);
+        else
+            for (const auto& item : entry.value.items) accept(item);
         if (entry.value.type == TomlNode::Type::array && entry.value.items.empty())
             faults_.add(cursor.read().at(entry.value), msg("policy.empty-list", {{"key", key}}));
     }
@@ -179,7 +193,8 @@ const KindSpec* Loader::control_check(const Cursor& cursor, Control& control) {
     if (found == kinds_.end()) {
         std::vector<std::string> names;
         for (const auto* spec : kinds_) names.push_back(spec->name);
-        faults_.unknown_name(check.at("kind"), msg("policy.unknown-kind", {{"name", control.kind}}), control.kind, names);
+        faults_.unknown_name(check.at("kind"), msg("policy.unknown-kind", {{"name", control.kind}}), control.kind,
+                             names);
         return nullptr;
     }
     const auto& kind = **found;
@@ -192,9 +207,13 @@ void Loader::check_subjects_of(const Cursor& cursor, const KindSpec& kind, const
     const auto& accepted = kind.subject_registers;
     if (accepted.empty() || std::ranges::find(accepted, control.subjects.register_name) != accepted.end()) return;
     if (!control.subjects.register_name.empty())
-        faults_.add(cursor.at("subjects"), msg("policy.kind-not-for-register", {{"kind", kind.name}, {"register", control.subjects.register_name}, {"registers", join(accepted, ", ")}}));
+        faults_.add(cursor.at("subjects"),
+                    msg("policy.kind-not-for-register", {{"kind", kind.name},
+                                                         {"register", control.subjects.register_name},
+                                                         {"registers", join(accepted, ", ")}}));
     else if (cursor.table().find("subjects") == nullptr)
-        faults_.add(cursor.where(), msg("policy.kind-needs-subjects", {{"kind", kind.name}, {"registers", join(accepted, ", ")}}),
+        faults_.add(cursor.where(),
+                    msg("policy.kind-needs-subjects", {{"kind", kind.name}, {"registers", join(accepted, ", ")}}),
                     msg("policy.example", {{"key", "subjects"}, {"example", "\"" + accepted.front() + "\""}}));
 }
 

@@ -10,7 +10,8 @@
 namespace tilsyn::policy {
 namespace {
 
-std::optional<ParamValue> read_value(const ParamSpec& spec, const ValueReader& reader, const TomlNode& node, const std::string& key) {
+std::optional<ParamValue> read_value(const ParamSpec& spec, const ValueReader& reader, const TomlNode& node,
+                                     const std::string& key) {
     ParamValue value;
     value.where = reader.at(node);
     const auto take = [&](auto read, auto& into) {
@@ -20,30 +21,48 @@ std::optional<ParamValue> read_value(const ParamSpec& spec, const ValueReader& r
     };
     bool good = false;
     switch (spec.type) {
-        case ParamType::text: good = take(reader.text(node, key), value.text); break;
+        case ParamType::text:
+            good = take(reader.text(node, key), value.text);
+            break;
         case ParamType::sql:
             good = take(reader.text(node, key), value.text);
             // Line 1 of a text in triple quotes is the line after them.
             if (good) value.where = reader.document().inside(node, 0);
             break;
-        case ParamType::choice: good = take(reader.choice(node, key, spec.choices), value.text); break;
+        case ParamType::choice:
+            good = take(reader.choice(node, key, spec.choices), value.text);
+            break;
         case ParamType::integer:
             good = take(reader.integer(node, key, spec.min, spec.max), value.integer);
             value.real = double(value.integer);
             break;
-        case ParamType::real: good = take(reader.real(node, key, spec.min, spec.max), value.real); break;
-        case ParamType::boolean: good = take(reader.boolean(node, key), value.boolean); break;
-        case ParamType::duration: good = take(reader.duration(node, key, spec.min, spec.max), value.duration); break;
-        case ParamType::text_list: good = take(reader.texts(node, key), value.list); break;
-        case ParamType::integer_list: good = take(reader.integers(node, key, spec.min, spec.max), value.integers); break;
+        case ParamType::real:
+            good = take(reader.real(node, key, spec.min, spec.max), value.real);
+            break;
+        case ParamType::boolean:
+            good = take(reader.boolean(node, key), value.boolean);
+            break;
+        case ParamType::duration:
+            good = take(reader.duration(node, key, spec.min, spec.max), value.duration);
+            break;
+        case ParamType::text_list:
+            good = take(reader.texts(node, key), value.list);
+            break;
+        case ParamType::integer_list:
+            good = take(reader.integers(node, key, spec.min, spec.max), value.integers);
+            break;
         case ParamType::bilingual: {
             Text text;
             good = take(reader.bilingual(node, key), text);
             value.texts.push_back(std::move(text));
             break;
         }
-        case ParamType::bilingual_list: good = take(reader.bilingual_list(node, key), value.texts); break;
-        case ParamType::map: good = take(reader.text_map(node, key), value.map); break;
+        case ParamType::bilingual_list:
+            good = take(reader.bilingual_list(node, key), value.texts);
+            break;
+        case ParamType::map:
+            good = take(reader.text_map(node, key), value.map);
+            break;
     }
     if (!good) return std::nullopt;
     return value;
@@ -51,14 +70,17 @@ std::optional<ParamValue> read_value(const ParamSpec& spec, const ValueReader& r
 
 // A default is written as it would stand in the file. A kind whose default does not parse is a fault of Tilsyn's own;
 // it shows as a fault of every policy that uses the kind, so a test of the kind finds it.
-std::optional<ParamValue> default_of(const ParamSpec& spec, const ValueReader& outer, const std::string& key, const Position& where) {
+std::optional<ParamValue> default_of(const ParamSpec& spec, const ValueReader& outer, const std::string& key,
+                                     const Position& where) {
     auto document = TomlDocument::parse("value = " + spec.default_value + "\n", outer.document().file());
     std::vector<Error> faults;
     Faults collect(faults);
     std::optional<ParamValue> value;
     if (document) value = read_value(spec, ValueReader(*document, collect), *document->root().find("value"), key);
-    if (!value) outer.faults().add(where, msg("policy.bad-default", {{"key", key}, {"default", spec.default_value}}));
-    else value->where = where;
+    if (!value)
+        outer.faults().add(where, msg("policy.bad-default", {{"key", key}, {"default", spec.default_value}}));
+    else
+        value->where = where;
     return value;
 }
 
@@ -78,13 +100,15 @@ Position place_of(const ParamFault& fault, const ValueReader& reader, const Toml
 // A required parameter that stands there with a slip of the pen is one fault, not two.
 bool misspelt(const TomlNode& check, const std::string& name, std::span<const std::string> names) {
     return std::ranges::any_of(check.entries, [&](const TomlEntry& entry) {
-        return entry.key != "kind" && std::ranges::find(names, entry.key) == names.end() && nearest(entry.key, names) == name;
+        return entry.key != "kind" && std::ranges::find(names, entry.key) == names.end() &&
+               nearest(entry.key, names) == name;
     });
 }
 
 }  // namespace
 
-ParamValues read_params(const KindSpec& kind, const ValueReader& reader, const TomlNode& check, const std::string& key, const Position& where) {
+ParamValues read_params(const KindSpec& kind, const ValueReader& reader, const TomlNode& check, const std::string& key,
+                        const Position& where) {
     ParamValues values;
     const auto before = reader.faults().count();
     std::vector<std::string> names;
@@ -94,8 +118,9 @@ ParamValues read_params(const KindSpec& kind, const ValueReader& reader, const T
             auto message = msg("policy.unknown-param", {{"kind", kind.name}, {"name", entry.key}});
             // The commonest slip of TOML: a key of the control written below the heading of its check.
             if (find_key(Scope::control, entry.key) != nullptr)
-                reader.faults().add(reader.at(entry), std::move(message),
-                                    msg("policy.belongs-in", {{"key", entry.key}, {"table", key.substr(0, key.rfind('.'))}}));
+                reader.faults().add(
+                    reader.at(entry), std::move(message),
+                    msg("policy.belongs-in", {{"key", entry.key}, {"table", key.substr(0, key.rfind('.'))}}));
             else
                 reader.faults().unknown_name(reader.at(entry), std::move(message), entry.key, names);
         }
@@ -110,7 +135,8 @@ ParamValues read_params(const KindSpec& kind, const ValueReader& reader, const T
         } else if (spec.required) {
             std::optional<Message> hint;
             if (!spec.example.empty()) hint = msg("policy.example", {{"key", spec.name}, {"example", spec.example}});
-            reader.faults().add(where, msg("policy.missing-param", {{"kind", kind.name}, {"name", spec.name}}), std::move(hint));
+            reader.faults().add(where, msg("policy.missing-param", {{"kind", kind.name}, {"name", spec.name}}),
+                                std::move(hint));
         } else if (!spec.default_value.empty()) {
             value = default_of(spec, reader, name, where);
         }

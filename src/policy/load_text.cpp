@@ -10,7 +10,9 @@ namespace tilsyn::policy {
 namespace {
 
 bool promise_id(std::string_view id) {
-    const auto alnum = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+    const auto alnum = [](char c) {
+        return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    };
     return !id.empty() && id.size() <= 64 && id.front() >= 'A' && id.front() <= 'Z' &&
            std::ranges::all_of(id, [&](char c) { return alnum(c) || c == '-'; });
 }
@@ -69,17 +71,20 @@ struct Loader::Marks {
     }
 };
 
-Loader::Marks Loader::section_marks(const Declared& section, const TomlNode& text, Lang lang, std::vector<Sentence>& into) {
+Loader::Marks Loader::section_marks(const Declared& section, const TomlNode& text, Lang lang,
+                                    std::vector<Sentence>& into) {
     Marks marks;
     const auto* node = text.find(to_string(lang));
     if (node == nullptr || node->type != TomlNode::Type::text) return marks;
     marks.readable = true;
     auto parts = split_text(node->text);
-    for (auto& fault : parts.faults) faults_.add(section.document->inside(*node, fault.offset), std::move(fault.message));
+    for (auto& fault : parts.faults)
+        faults_.add(section.document->inside(*node, fault.offset), std::move(fault.message));
     for (const auto& mark : parts.marks) {
         const auto where = section.document->inside(*node, mark.offset);
         if (std::ranges::find(promise_names_, mark.promise) == promise_names_.end())
-            faults_.unknown_reference(where, msg("policy.mark-unknown-promise", {{"id", mark.promise}}), mark.promise, promise_names_);
+            faults_.unknown_reference(where, msg("policy.mark-unknown-promise", {{"id", mark.promise}}), mark.promise,
+                                      promise_names_);
         else if (marks.find(mark.promise) == nullptr)
             marks.first.emplace_back(mark.promise, where);
     }
@@ -91,9 +96,11 @@ Loader::Marks Loader::section_marks(const Declared& section, const TomlNode& tex
 void Loader::compare_marks(const Declared& section, const Marks& da, const Marks& en) {
     if (!da.readable || !en.readable) return;
     for (const auto& [id, where] : da.first)
-        if (en.find(id) == nullptr) faults_.add(where, msg("policy.mark-not-in-english", {{"id", id}, {"section", section.entry->key}}));
+        if (en.find(id) == nullptr)
+            faults_.add(where, msg("policy.mark-not-in-english", {{"id", id}, {"section", section.entry->key}}));
     for (const auto& [id, where] : en.first)
-        if (da.find(id) == nullptr) faults_.add(where, msg("policy.mark-not-in-danish", {{"id", id}, {"section", section.entry->key}}));
+        if (da.find(id) == nullptr)
+            faults_.add(where, msg("policy.mark-not-in-danish", {{"id", id}, {"section", section.entry->key}}));
 }
 
 void Loader::sections(const std::vector<Declared>& all) {
@@ -117,7 +124,8 @@ void Loader::sections(const std::vector<Declared>& all) {
                 for (const auto& [id, place] : marks->first) {
                     const auto [known, fresh] = section_of.emplace(id, section.id);
                     if (!fresh && known->second != section.id && (marks == &da || da.find(id) == nullptr))
-                        faults_.add(place, msg("policy.mark-in-two-sections", {{"id", id}, {"section", known->second}}));
+                        faults_.add(place,
+                                    msg("policy.mark-in-two-sections", {{"id", id}, {"section", known->second}}));
                 }
         }
         out_->policy.sections.push_back(std::move(section));
@@ -125,8 +133,11 @@ void Loader::sections(const std::vector<Declared>& all) {
     for (auto& promise : out_->policy.promises) {
         const auto found = section_of.find(promise.id);
         if (found == section_of.end() && (faults_.incomplete() || !promise_id(promise.id))) continue;  // said already
-        if (found == section_of.end()) faults_.add(promise.where, msg("policy.promise-without-mark", {{"id", promise.id}}), msg("policy.promise-without-mark-hint", {{"mark", "{" + promise.id + "}"}}));
-        else promise.section = found->second;
+        if (found == section_of.end())
+            faults_.add(promise.where, msg("policy.promise-without-mark", {{"id", promise.id}}),
+                        msg("policy.promise-without-mark-hint", {{"mark", "{" + promise.id + "}"}}));
+        else
+            promise.section = found->second;
     }
     place_promises();
 }
@@ -135,7 +146,7 @@ void Loader::sections(const std::vector<Declared>& all) {
 void Loader::place_promises() {
     std::map<std::string, Promise*, std::less<>> by_id;
     for (auto& promise : out_->policy.promises) by_id[promise.id] = &promise;
-    const auto collect = [&](const std::vector<Sentence>& sentences, std::string Text::*language) {
+    const auto collect = [&](const std::vector<Sentence>& sentences, std::string Text::* language) {
         for (const auto& sentence : sentences)
             for (const auto& phrase : sentence.phrases)
                 for (const auto& id : phrase.promises) {

@@ -67,7 +67,8 @@ class Loader {
 };
 
 // load_params.cpp: the parameters of a check, by its kind's declaration. `key` is the dotted name of the check table.
-ParamValues read_params(const KindSpec& kind, const ValueReader& reader, const TomlNode& check, const std::string& key, const Position& where);
+ParamValues read_params(const KindSpec& kind, const ValueReader& reader, const TomlNode& check, const std::string& key,
+                        const Position& where);
 
 // definition.cpp: canonical compact JSON, keys sorted.
 std::string definition_of(const Control& control, const KindSpec* kind);

@@ -23,12 +23,18 @@ using Json = nlohmann::json;
 
 Json json_of(const TomlNode& node) {
     switch (node.type) {
-        case TomlNode::Type::text: return node.text;
-        case TomlNode::Type::integer: return node.integer;
-        case TomlNode::Type::real: return node.real;
-        case TomlNode::Type::boolean: return node.boolean;
-        case TomlNode::Type::date: return format_date(node.date);
-        case TomlNode::Type::other_time: return {};
+        case TomlNode::Type::text:
+            return node.text;
+        case TomlNode::Type::integer:
+            return node.integer;
+        case TomlNode::Type::real:
+            return node.real;
+        case TomlNode::Type::boolean:
+            return node.boolean;
+        case TomlNode::Type::date:
+            return format_date(node.date);
+        case TomlNode::Type::other_time:
+            return {};
         case TomlNode::Type::array: {
             auto list = Json::array();
             for (const auto& item : node.items) list.push_back(json_of(item));
@@ -46,20 +52,25 @@ Json json_of(const TomlNode& node) {
 // As much of JSON Schema as ours uses; a keyword it does not know fails the test.
 bool valid(const Json& schema, const Json& value) {
     const auto is = [&](const std::string& type) {
-        return (type == "object" && value.is_object()) || (type == "array" && value.is_array()) || (type == "string" && value.is_string()) ||
-               (type == "integer" && value.is_number_integer()) || (type == "number" && value.is_number()) || (type == "boolean" && value.is_boolean());
+        return (type == "object" && value.is_object()) || (type == "array" && value.is_array()) ||
+               (type == "string" && value.is_string()) || (type == "integer" && value.is_number_integer()) ||
+               (type == "number" && value.is_number()) || (type == "boolean" && value.is_boolean());
     };
     const Json members = value.is_object() ? value : Json::object();
     for (const auto& [word, rule] : schema.items()) {
-        if (word == "$schema" || word == "title" || word == "description" || word == "default" || word == "examples" || word == "format") continue;
+        if (word == "$schema" || word == "title" || word == "description" || word == "default" || word == "examples" ||
+            word == "format")
+            continue;
         if (word == "type") {
-            if (rule.is_string() ? !is(rule) : std::ranges::none_of(rule, [&](const Json& t) { return is(t); })) return false;
+            if (rule.is_string() ? !is(rule) : std::ranges::none_of(rule, [&](const Json& t) { return is(t); }))
+                return false;
         } else if (word == "enum") {
             if (std::ranges::find(rule, value) == rule.end()) return false;
         } else if (word == "const") {
             if (value != rule) return false;
         } else if (word == "pattern") {
-            if (value.is_string() && !std::regex_search(value.get<std::string>(), std::regex(rule.get<std::string>()))) return false;
+            if (value.is_string() && !std::regex_search(value.get<std::string>(), std::regex(rule.get<std::string>())))
+                return false;
         } else if (word == "minimum") {
             if (value.is_number() && value.get<double>() < rule.get<double>()) return false;
         } else if (word == "maximum") {
@@ -68,11 +79,16 @@ bool valid(const Json& schema, const Json& value) {
             if (value.is_array() && value.size() < rule.get<std::size_t>()) return false;
         } else if (word == "uniqueItems") {
             for (std::size_t i = 0; i < value.size(); ++i)
-                if (std::find(value.begin(), value.begin() + std::ptrdiff_t(i), value[i]) != value.begin() + std::ptrdiff_t(i)) return false;
+                if (std::find(value.begin(), value.begin() + std::ptrdiff_t(i), value[i]) !=
+                    value.begin() + std::ptrdiff_t(i))
+                    return false;
         } else if (word == "items") {
-            if (value.is_array() && !std::ranges::all_of(value, [&](const Json& item) { return valid(rule, item); })) return false;
+            if (value.is_array() && !std::ranges::all_of(value, [&](const Json& item) { return valid(rule, item); }))
+                return false;
         } else if (word == "required") {
-            if (value.is_object() && !std::ranges::all_of(rule, [&](const Json& key) { return value.contains(key.get<std::string>()); })) return false;
+            if (value.is_object() &&
+                !std::ranges::all_of(rule, [&](const Json& key) { return value.contains(key.get<std::string>()); }))
+                return false;
         } else if (word == "properties") {
             for (const auto& [key, sub] : rule.items())
                 if (value.is_object() && value.contains(key) && !valid(sub, value[key])) return false;
@@ -110,10 +126,17 @@ TEST(Schema, AcceptsAGoodPolicyAndRefusesSlips) {
     const std::string good = test::good_policy;
     EXPECT_TRUE(fits(good));
     const std::pair<const char*, const char*> slips[] = {
-        {"company =", "compny ="},         {"severity = \"high\"", "severity = \"hihg\""}, {"window = \"2h\"", "window = 2"},
-        {"window = \"2h\"", "window = \"soon\""}, {"owner = \"it\"\n", ""},               {"kind = \"query\"", "kind = \"qery\""},
-        {"sql = ", "sqll = "},             {"[control.fresh]", "[control.Fresh]"},         {"[promise.B2b]", "[promise.b2b]"},
-        {"promises = [\"B1\", \"B2a\"]", "promises = []"}, {"{ da = \"IT\", en = \"IT\" }", "\"IT\""},
+        {"company =", "compny ="},
+        {"severity = \"high\"", "severity = \"hihg\""},
+        {"window = \"2h\"", "window = 2"},
+        {"window = \"2h\"", "window = \"soon\""},
+        {"owner = \"it\"\n", ""},
+        {"kind = \"query\"", "kind = \"qery\""},
+        {"sql = ", "sqll = "},
+        {"[control.fresh]", "[control.Fresh]"},
+        {"[promise.B2b]", "[promise.b2b]"},
+        {"promises = [\"B1\", \"B2a\"]", "promises = []"},
+        {"{ da = \"IT\", en = \"IT\" }", "\"IT\""},
     };
     for (const auto& [from, to] : slips) EXPECT_FALSE(fits(replaced(good, from, to))) << to;
 }
@@ -128,7 +151,9 @@ TEST(Schema, ExamplesAndDefaultsAreValid) {
                 ++seen;
                 for (const auto& example : node["examples"]) EXPECT_TRUE(valid(node, example)) << node.dump();
             }
-            if (node.contains("default")) { EXPECT_TRUE(valid(node, node["default"])) << node.dump(); }
+            if (node.contains("default")) {
+                EXPECT_TRUE(valid(node, node["default"])) << node.dump();
+            }
         }
         if (node.is_structured())
             for (const auto& child : node) walk(child);
@@ -147,9 +172,13 @@ TEST(Keys, SayWhatTheyAreInBothLanguages) {
 
 TEST(Reference, IsTheOneInTheDocs) {
     const auto text = reference();
-    for (const auto& key : keys()) EXPECT_NE(text.find("| `" + std::string(key.name) + "` |"), std::string::npos) << key.name;
-    if (std::getenv("TILSYN_WRITE_EXPECTED") != nullptr) { ASSERT_TRUE(write_file("docs/policy-reference.md", text)); }
-    EXPECT_EQ(read_file("docs/policy-reference.md").value(), text) << "run with TILSYN_WRITE_EXPECTED=1 to write it anew";
+    for (const auto& key : keys())
+        EXPECT_NE(text.find("| `" + std::string(key.name) + "` |"), std::string::npos) << key.name;
+    if (std::getenv("TILSYN_WRITE_EXPECTED") != nullptr) {
+        ASSERT_TRUE(write_file("docs/policy-reference.md", text));
+    }
+    EXPECT_EQ(read_file("docs/policy-reference.md").value(), text)
+        << "run with TILSYN_WRITE_EXPECTED=1 to write it anew";
 }
 
 }  // namespace

@@ -9,14 +9,19 @@ namespace tilsyn::policy {
 namespace {
 
 // Never the end of a sentence.
-constexpr std::array<std::string_view, 22> abbreviations{"f.eks.", "bl.a.", "ca.",  "nr.",   "jf.",  "inkl.", "ekskl.", "vedr.",
-                                                         "pga.",   "mht.",  "hhv.", "evt.",  "kl.",  "tlf.",  "dvs.",   "e.g.",
-                                                         "i.e.",   "approx.", "incl.", "vs.", "stk.", "pkt."};
+constexpr std::array<std::string_view, 22> abbreviations{
+    "f.eks.", "bl.a.", "ca.",  "nr.",  "jf.",  "inkl.", "ekskl.",  "vedr.", "pga.", "mht.", "hhv.",
+    "evt.",   "kl.",   "tlf.", "dvs.", "e.g.", "i.e.",  "approx.", "incl.", "vs.",  "stk.", "pkt."};
 // Often the last word: the end when a capital follows.
-constexpr std::array<std::string_view, 8> closing_abbreviations{"osv.", "etc.", "m.v.", "mv.", "m.m.", "mm.", "o.l.", "o.lign."};
+constexpr std::array<std::string_view, 8> closing_abbreviations{"osv.", "etc.", "m.v.", "mv.",
+                                                                "m.m.", "mm.",  "o.l.", "o.lign."};
 
-bool digit(char c) { return c >= '0' && c <= '9'; }
-bool space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+bool digit(char c) {
+    return c >= '0' && c <= '9';
+}
+bool space(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 
 // One paragraph or list item: line breaks are spaces, and each byte knows where it came from.
 struct Block {
@@ -98,7 +103,9 @@ class Splitter {
         if (trim(text.substr(after)).empty()) return true;
         if (text[stop] != '.') return true;
         auto word_start = stop;
-        while (word_start > 0 && !space(text[word_start - 1]) && text[word_start - 1] != '}' && text[word_start - 1] != '(') --word_start;
+        while (word_start > 0 && !space(text[word_start - 1]) && text[word_start - 1] != '}' &&
+               text[word_start - 1] != '(')
+            --word_start;
         const auto word = lower_ascii(text.substr(word_start, stop - word_start + 1));
         if (std::ranges::find(abbreviations, word) != abbreviations.end()) return false;
         const bool goes_on = lower_case_or_digit_follows(text, after);
@@ -130,10 +137,13 @@ class Splitter {
             auto end = i;
             while (end < close && !space(text[end])) ++end;
             auto id = text.substr(i, end - i);
-            if (const auto comma = id.find_first_of(",;"); comma != id.npos) {  // said once; the ids are meant all the same
+            if (const auto comma = id.find_first_of(",;");
+                comma != id.npos) {  // said once; the ids are meant all the same
                 fault(block.offsets[i + comma], msg("policy.marker-comma"));
-                if (comma > 0) end = i + comma + 1;
-                else end = i + 1;
+                if (comma > 0)
+                    end = i + comma + 1;
+                else
+                    end = i + 1;
                 id.resize(comma);
             }
             if (id == "-") {
@@ -145,7 +155,8 @@ class Splitter {
             i = end;
         }
         if (ids.empty() && !nothing) {
-            if (trim(std::string_view(text).substr(open + 1, close - open - 1)).empty()) fault(block.offsets[open], msg("policy.marker-empty"));
+            if (trim(std::string_view(text).substr(open + 1, close - open - 1)).empty())
+                fault(block.offsets[open], msg("policy.marker-empty"));
         } else {
             attach(std::move(ids), nothing, block.offsets[open]);
         }
@@ -155,8 +166,10 @@ class Splitter {
     void attach(std::vector<std::string> ids, bool nothing, std::size_t offset) {
         flush();
         Phrase* target = nullptr;
-        if (!sentence_.phrases.empty()) target = &sentence_.phrases.back();
-        else if (out_->sentences.size() > first_of_block_) target = &out_->sentences.back().phrases.back();
+        if (!sentence_.phrases.empty())
+            target = &sentence_.phrases.back();
+        else if (out_->sentences.size() > first_of_block_)
+            target = &out_->sentences.back().phrases.back();
         if (target == nullptr) {
             fault(offset, msg("policy.marker-without-text"));
             return;
@@ -170,8 +183,10 @@ class Splitter {
     void flush() {
         std::string clean;
         for (const char c : phrase_)
-            if (!space(c)) clean += c;
-            else if (!clean.empty() && clean.back() != ' ') clean += ' ';
+            if (!space(c))
+                clean += c;
+            else if (!clean.empty() && clean.back() != ' ')
+                clean += ' ';
         phrase_.clear();
         if (clean.ends_with(' ')) clean.pop_back();
         if (!sentence_.phrases.empty()) {

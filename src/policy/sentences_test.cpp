@@ -23,12 +23,14 @@ std::string shape(std::string_view text) {
 
 TEST(Sentences, EndAtFullStops) {
     EXPECT_EQ(shape("One. Two! Three? Four"), "One.\nTwo!\nThree?\nFour\n");
-    EXPECT_EQ(shape("Version 2.5 is out. It is 3.14.15 at example.com/a.b now."), "Version 2.5 is out.\nIt is 3.14.15 at example.com/a.b now.\n");
+    EXPECT_EQ(shape("Version 2.5 is out. It is 3.14.15 at example.com/a.b now."),
+              "Version 2.5 is out.\nIt is 3.14.15 at example.com/a.b now.\n");
     EXPECT_EQ(shape("Vi bruger f.eks. USB, bl.a. til kopier, ca. 3 stk. Og nr. 4. Færdig."),
               "Vi bruger f.eks. USB, bl.a. til kopier, ca. 3 stk. Og nr. 4.\nFærdig.\n");
     EXPECT_EQ(shape("E.g. this, i.e. that. Disks, phones etc. are ours. Disks etc. Others are not."),
               "E.g. this, i.e. that.\nDisks, phones etc. are ours.\nDisks etc.\nOthers are not.\n");
-    EXPECT_EQ(shape("Senest den 1. marts og den 2. Ål spises. Ærligt."), "Senest den 1. marts og den 2.\nÅl spises.\nÆrligt.\n");
+    EXPECT_EQ(shape("Senest den 1. marts og den 2. Ål spises. Ærligt."),
+              "Senest den 1. marts og den 2.\nÅl spises.\nÆrligt.\n");
     EXPECT_EQ(shape("(It is so.) And \"so.\" Then."), "(It is so.)\nAnd \"so.\"\nThen.\n");
 }
 
@@ -41,7 +43,8 @@ TEST(Sentences, EndAtBlankLinesAndListItems) {
 }
 
 TEST(Sentences, MarkersStandBeforeOrAfterTheFullStop) {
-    EXPECT_EQ(shape("We back up {B1}. We test {B2a B2b}, and say so {B3}."), "We back up.[B1]\nWe test,[B2a][B2b] / and say so.[B3]\n");
+    EXPECT_EQ(shape("We back up {B1}. We test {B2a B2b}, and say so {B3}."),
+              "We back up.[B1]\nWe test,[B2a][B2b] / and say so.[B3]\n");
     EXPECT_EQ(shape("We back up. {B1} We test.{B2}\nMore {-}."), "We back up.[B1]\nWe test.[B2]\nMore.[-]\n");
     EXPECT_EQ(shape("Some {A1} and the rest."), "Some[A1] / and the rest.\n");
     EXPECT_EQ(shape("Two {A1} {A2} marks."), "Two[A1][A2] / marks.\n");

@@ -12,12 +12,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Fail leaves_folder(const std::string& name) { return fail(Code::forbidden, "policy.leaves-folder", {{"file", name}}); }
+Fail leaves_folder(const std::string& name) {
+    return fail(Code::forbidden, "policy.leaves-folder", {{"file", name}});
+}
 
-Fail missing(const std::string& name) { return fail(Code::not_found, "policy.no-such-file", {{"file", name}}); }
+Fail missing(const std::string& name) {
+    return fail(Code::not_found, "policy.no-such-file", {{"file", name}});
+}
 
 Fail oversized(const std::string& name) {
-    return fail(Code::too_large, "policy.file-too-large", {{"file", name}, {"limit", std::to_string(max_file_bytes / 1024)}});
+    return fail(Code::too_large, "policy.file-too-large",
+                {{"file", name}, {"limit", std::to_string(max_file_bytes / 1024)}});
 }
 
 class FolderSource final : public FileSource {
@@ -54,7 +59,8 @@ class FolderSource final : public FileSource {
     static void descend(const fs::path& folder, const std::string& prefix, std::span<const std::string> parts,
                         std::vector<std::string>& found) {
         std::error_code error;
-        for (fs::directory_iterator it(folder, error), end; !error && it != end && found.size() <= max_files; it.increment(error)) {
+        for (fs::directory_iterator it(folder, error), end; !error && it != end && found.size() <= max_files;
+             it.increment(error)) {
             const auto name = it->path().filename().string();
             if (!glob_match(parts[0], name)) continue;
             std::error_code ignored;
@@ -71,7 +77,8 @@ class FolderSource final : public FileSource {
 
 class MemorySource final : public FileSource {
   public:
-    explicit MemorySource(const std::vector<std::pair<std::string, std::string>>& files) : files_(files.begin(), files.end()) {}
+    explicit MemorySource(const std::vector<std::pair<std::string, std::string>>& files)
+        : files_(files.begin(), files.end()) {}
 
     Result<std::string> read(const std::string& name) const override {
         if (!stays_inside(name)) return leaves_folder(name);
@@ -86,7 +93,8 @@ class MemorySource final : public FileSource {
         std::vector<std::string> found;
         for (const auto& [name, content] : files_) {
             const auto parts = split(name, '/');
-            if (std::ranges::equal(wanted, parts, [](auto p, auto n) { return glob_match(p, n); })) found.push_back(name);
+            if (std::ranges::equal(wanted, parts, [](auto p, auto n) { return glob_match(p, n); }))
+                found.push_back(name);
         }
         return found;
     }
@@ -100,11 +108,15 @@ class MemorySource final : public FileSource {
 }  // namespace
 
 bool stays_inside(std::string_view name) {
-    if (name.empty() || name.front() == '/' || name.find('\\') != name.npos || name.find('\0') != name.npos) return false;
-    return std::ranges::none_of(split(name, '/'), [](std::string_view part) { return part.empty() || part == ".." || part == "."; });
+    if (name.empty() || name.front() == '/' || name.find('\\') != name.npos || name.find('\0') != name.npos)
+        return false;
+    return std::ranges::none_of(split(name, '/'),
+                                [](std::string_view part) { return part.empty() || part == ".." || part == "."; });
 }
 
-bool has_wildcard(std::string_view pattern) { return pattern.find_first_of("*?") != pattern.npos; }
+bool has_wildcard(std::string_view pattern) {
+    return pattern.find_first_of("*?") != pattern.npos;
+}
 
 bool glob_match(std::string_view pattern, std::string_view name) {
     if (name.starts_with('.') && !pattern.starts_with('.')) return false;
@@ -128,7 +140,9 @@ bool glob_match(std::string_view pattern, std::string_view name) {
     return p == pattern.size();
 }
 
-std::unique_ptr<FileSource> folder_source(const std::filesystem::path& folder) { return std::make_unique<FolderSource>(folder); }
+std::unique_ptr<FileSource> folder_source(const std::filesystem::path& folder) {
+    return std::make_unique<FolderSource>(folder);
+}
 
 std::unique_ptr<FileSource> memory_source(const std::vector<std::pair<std::string, std::string>>& files) {
     return std::make_unique<MemorySource>(files);

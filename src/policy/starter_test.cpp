@@ -47,14 +47,15 @@ std::vector<const KindSpec*> documented_kinds() {
               param("count_max", integer), param("evidence", choice, false, {"none", "photo", "file"}),
               param("second_person", boolean), param("by_lot", boolean)}),
         kind("http", Mode::machine,
-             {param("url", text, true), param("method", text), param("status", integer_list), param("body_contains", text),
-              param("body_lacks", text), param("header_contains", map), param("follow_redirects", boolean),
-              param("max_first_byte", duration)}),
+             {param("url", text, true), param("method", text), param("status", integer_list),
+              param("body_contains", text), param("body_lacks", text), param("header_contains", map),
+              param("follow_redirects", boolean), param("max_first_byte", duration)}),
         kind("tcp", Mode::machine,
              {param("host", text, true), param("port", text, true), param("expect", choice, false, {"open", "closed"}),
               param("max_connect", duration)}),
         kind("updates", Mode::machine,
-             {param("max_age_of_lists", duration), param("critical_within", duration), param("security_origins", text_list)}),
+             {param("max_age_of_lists", duration), param("critical_within", duration),
+              param("security_origins", text_list)}),
         kind("control_log", Mode::machine, {}),
     };
     std::vector<const KindSpec*> out;
@@ -123,7 +124,8 @@ TEST(StarterPolicy, KeepsEveryPromise) {
         EXPECT_FALSE(promise->text.en.empty()) << id;
         EXPECT_TRUE(controlled.contains(id)) << id << " has no control";
     }
-    for (const auto& promise : policy.promises) EXPECT_TRUE(wanted.contains(promise.id)) << promise.id << " is not on the list";
+    for (const auto& promise : policy.promises)
+        EXPECT_TRUE(wanted.contains(promise.id)) << promise.id << " is not on the list";
 }
 
 TEST(StarterPolicy, EveryControlSaysHowItIsDone) {
@@ -132,7 +134,9 @@ TEST(StarterPolicy, EveryControlSaysHowItIsDone) {
     for (const auto& control : loaded.policy.controls) {
         EXPECT_TRUE(std::ranges::count(files, control.procedure, &Files::value_type::first) == 1) << control.id;
         EXPECT_FALSE(control.title.da.empty() || control.title.en.empty()) << control.id;
-        if (control.kind == "sign_off") { EXPECT_FALSE(control.params.get("steps").texts.empty()) << control.id; }
+        if (control.kind == "sign_off") {
+            EXPECT_FALSE(control.params.get("steps").texts.empty()) << control.id;
+        }
     }
 }
 

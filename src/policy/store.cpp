@@ -32,8 +32,10 @@ CREATE INDEX policy_promise_control ON policy_control_promise(promise);
 std::string files_json(const Files& files) {
     auto json = Json::array();
     for (const auto& [name, content] : files) {
-        if (valid_utf8(content)) json.push_back({{"name", name}, {"text", content}});
-        else json.push_back({{"name", name}, {"base64", crypto::base64(crypto::as_bytes(content))}});
+        if (valid_utf8(content))
+            json.push_back({{"name", name}, {"text", content}});
+        else
+            json.push_back({{"name", name}, {"base64", crypto::base64(crypto::as_bytes(content))}});
     }
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);  // a file's name may be any bytes too
 }
@@ -58,7 +60,9 @@ std::optional<Files> parse_files(const std::string& text) {
     return files;
 }
 
-Version version_of(const db::Row& row) { return {row.integer(0), row.text(1), row.time(2), row.text(3)}; }
+Version version_of(const db::Row& row) {
+    return {row.integer(0), row.text(1), row.time(2), row.text(3)};
+}
 
 Result<std::map<std::string, std::string>> stored_definitions(db::Connection& connection) {
     std::map<std::string, std::string> out;
@@ -72,18 +76,25 @@ Result<void> replace_rows(db::Connection& connection, const Policy& policy) {
         TRY_VOID(connection.execute(std::string("DELETE FROM ") + table));
     std::vector<std::vector<db::Value>> controls, promises, kept;
     for (const auto& control : policy.controls) {
-        controls.push_back({control.id, std::int64_t(controls.size()), control.title.in(Lang::en), control.title.in(Lang::da), control.kind,
-                            control.owner, std::string(to_string(control.severity)),
-                            control.procedure.empty() ? db::Value(db::Null{}) : db::Value(control.procedure), control.cadence.text,
-                            control.definition});
+        controls.push_back({control.id, std::int64_t(controls.size()), control.title.in(Lang::en),
+                            control.title.in(Lang::da), control.kind, control.owner,
+                            std::string(to_string(control.severity)),
+                            control.procedure.empty() ? db::Value(db::Null{}) : db::Value(control.procedure),
+                            control.cadence.text, control.definition});
         for (const auto& promise : control.promises) kept.push_back({control.id, promise});
     }
     for (const auto& promise : policy.promises)
-        promises.push_back({promise.id, std::int64_t(promises.size()), promise.section, std::string(to_string(promise.strength)),
-                            promise.text.in(Lang::en), promise.text.in(Lang::da)});
-    TRY_VOID(connection.execute_each("INSERT INTO policy_control(id, position, title_en, title_da, kind, owner, severity, procedure, every, definition) "
-                                     "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", controls));
-    TRY_VOID(connection.execute_each("INSERT INTO policy_promise(id, position, section, strength, text_en, text_da) VALUES(?, ?, ?, ?, ?, ?)", promises));
+        promises.push_back({promise.id, std::int64_t(promises.size()), promise.section,
+                            std::string(to_string(promise.strength)), promise.text.in(Lang::en),
+                            promise.text.in(Lang::da)});
+    TRY_VOID(
+        connection.execute_each("INSERT INTO policy_control(id, position, title_en, title_da, kind, owner, severity, "
+                                "procedure, every, definition) "
+                                "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                controls));
+    TRY_VOID(connection.execute_each(
+        "INSERT INTO policy_promise(id, position, section, strength, text_en, text_da) VALUES(?, ?, ?, ?, ?, ?)",
+        promises));
     return connection.execute_each("INSERT INTO policy_control_promise(control, promise) VALUES(?, ?)", kept);
 }
 
@@ -98,21 +109,30 @@ Result<Applied> apply_in(log::WriteContext& context, const Policy& policy, const
     applied.changed = true;
     applied.version = newest ? newest->version + 1 : 1;
     TRY(const auto before, stored_definitions(connection));
-    TRY_VOID(connection.execute("INSERT INTO policy_version(version, hash, applied_at, applied_by, files) VALUES(?, ?, ?, ?, ?)",
-                                {applied.version, policy.hash, to_micros(context.now()), actor, files_json(policy.files)}));
+    TRY_VOID(connection.execute(
+        "INSERT INTO policy_version(version, hash, applied_at, applied_by, files) VALUES(?, ?, ?, ?, ?)",
+        {applied.version, policy.hash, to_micros(context.now()), actor, files_json(policy.files)}));
     TRY_VOID(replace_rows(connection, policy));
-    context.append(log::Entry("policy.apply").integer("version", applied.version).text("hash", policy.hash).private_text("who", actor));
+    context.append(log::Entry("policy.apply")
+                       .integer("version", applied.version)
+                       .text("hash", policy.hash)
+                       .private_text("who", actor));
     for (const auto& control : policy.controls) {
         const auto old = before.find(control.id);
         if (old != before.end() && old->second == control.definition) continue;
         applied.defined.push_back(control.id);
-        context.append(log::Entry("control.define").control(control.id).integer("version", applied.version)
-                           .text("hash", crypto::hex(crypto::sha256(control.definition))).text("every", control.cadence.text));
+        context.append(log::Entry("control.define")
+                           .control(control.id)
+                           .integer("version", applied.version)
+                           .text("hash", crypto::hex(crypto::sha256(control.definition)))
+                           .text("every", control.cadence.text));
     }
     for (const auto& [id, definition] : before) {
         if (policy.control(id) != nullptr) continue;
         applied.retired.push_back(id);
-        context.append(log::Entry("control.retire").control(id).integer("version", applied.version)
+        context.append(log::Entry("control.retire")
+                           .control(id)
+                           .integer("version", applied.version)
                            .text("hash", crypto::hex(crypto::sha256(definition))));
     }
     return applied;
@@ -120,19 +140,25 @@ Result<Applied> apply_in(log::WriteContext& context, const Policy& policy, const
 
 }  // namespace
 
-std::span<const db::Migration> migrations() { return schema; }
+std::span<const db::Migration> migrations() {
+    return schema;
+}
 
 Result<void> create_views(db::Connection& connection) {
-    TRY_VOID(db::replace_view(connection, "controls", "SELECT id, title_en, title_da, kind, owner, severity, procedure, every FROM policy_control"));
+    TRY_VOID(
+        db::replace_view(connection, "controls",
+                         "SELECT id, title_en, title_da, kind, owner, severity, procedure, every FROM policy_control"));
     TRY_VOID(db::replace_view(connection, "promises", "SELECT id, section, strength FROM policy_promise"));
     TRY_VOID(db::replace_view(connection, "control_promises", "SELECT control, promise FROM policy_control_promise"));
     return db::replace_view(connection, "policy_versions",
-                            "SELECT version, hash, " + db::moment_as_text(connection.engine(), "applied_at") + " AS applied_at FROM policy_version");
+                            "SELECT version, hash, " + db::moment_as_text(connection.engine(), "applied_at") +
+                                " AS applied_at FROM policy_version");
 }
 
 Result<Applied> apply(log::Committer& committer, const Loaded& loaded, std::string_view actor) {
     if (!loaded.faults.empty())
-        return fail(Code::invalid, "policy.has-faults", {{"count", std::to_string(loaded.faults.size())}}).hint("policy.has-faults-hint");
+        return fail(Code::invalid, "policy.has-faults", {{"count", std::to_string(loaded.faults.size())}})
+            .hint("policy.has-faults-hint");
     Applied applied;
     const std::string who(actor);
     TRY_VOID(committer.write([&](log::WriteContext& context) -> Result<void> {
@@ -143,12 +169,15 @@ Result<Applied> apply(log::Committer& committer, const Loaded& loaded, std::stri
 }
 
 Result<std::optional<Version>> current(db::Connection& connection) {
-    TRY(const auto row, connection.one("SELECT version, hash, applied_at, applied_by FROM policy_version ORDER BY version DESC LIMIT 1"));
+    TRY(const auto row,
+        connection.one(
+            "SELECT version, hash, applied_at, applied_by FROM policy_version ORDER BY version DESC LIMIT 1"));
     return row ? std::optional(version_of(*row)) : std::nullopt;
 }
 
 Result<std::vector<Version>> versions(db::Connection& connection) {
-    TRY(const auto rows, connection.query("SELECT version, hash, applied_at, applied_by FROM policy_version ORDER BY version DESC"));
+    TRY(const auto rows,
+        connection.query("SELECT version, hash, applied_at, applied_by FROM policy_version ORDER BY version DESC"));
     std::vector<Version> out;
     for (const auto& row : rows.rows) out.push_back(version_of(row));
     return out;

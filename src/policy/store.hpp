@@ -15,9 +15,9 @@ namespace tilsyn::policy {
 
 struct Applied {
     std::int64_t version = 0;
-    bool changed = false;               // false: the newest version has this very hash already; nothing was written
-    std::vector<std::string> defined;   // controls that are new or whose definition changed
-    std::vector<std::string> retired;   // controls that are gone
+    bool changed = false;              // false: the newest version has this very hash already; nothing was written
+    std::vector<std::string> defined;  // controls that are new or whose definition changed
+    std::vector<std::string> retired;  // controls that are gone
 };
 
 // One change: the version, the rows, and the log entries policy.apply (version, hash, who as a commitment),
@@ -33,7 +33,8 @@ struct Version {
 Result<std::optional<Version>> current(db::Connection& connection);  // nullopt: none was applied yet
 Result<std::vector<Version>> versions(db::Connection& connection);   // newest first
 // Name and bytes of each file, the main one first: what load() reads again. not_found, corrupt.
-Result<std::vector<std::pair<std::string, std::string>>> version_files(db::Connection& connection, std::int64_t version);
+Result<std::vector<std::pair<std::string, std::string>>> version_files(db::Connection& connection,
+                                                                       std::int64_t version);
 
 std::span<const db::Migration> migrations();
 // The documented views controls, promises, control_promises, policy_versions.

@@ -24,7 +24,8 @@ class Store : public testing::TestWithParam<db::Engine> {
     }
     static Loaded loaded(std::string text, std::string procedure = "# How\n") {
         const auto kinds = test::kinds();
-        return load({{"policy.toml", std::move(text)}, {"procedures/round.md", std::move(procedure)}}, "policy.toml", kinds);
+        return load({{"policy.toml", std::move(text)}, {"procedures/round.md", std::move(procedure)}}, "policy.toml",
+                    kinds);
     }
     static std::string good(std::string_view from = "", std::string_view to = "") {
         std::string text = test::good_policy;
@@ -39,7 +40,9 @@ class Store : public testing::TestWithParam<db::Engine> {
             const auto field = [&](const std::string& name) {
                 const auto body = row.text(0);
                 const auto at = body.find("\"" + name + "\":\"");
-                return at == body.npos ? std::string() : body.substr(at + name.size() + 4, body.find('"', at + name.size() + 4) - at - name.size() - 4);
+                return at == body.npos ? std::string()
+                                       : body.substr(at + name.size() + 4,
+                                                     body.find('"', at + name.size() + 4) - at - name.size() - 4);
             };
             out.push_back(field("k") + (field("c").empty() ? "" : " " + field("c")));
         }
@@ -78,8 +81,8 @@ TEST_P(Store, KeepsEveryAppliedVersion) {
     EXPECT_EQ(two->version, 2);
     EXPECT_THAT(two->defined, ElementsAre("fresh", "walk"));
     EXPECT_THAT(two->retired, ElementsAre("round"));
-    EXPECT_THAT(entries(), ElementsAre("policy.apply", "control.define fresh", "control.define round", "policy.apply", "control.define fresh",
-                                       "control.define walk", "control.retire round"));
+    EXPECT_THAT(entries(), ElementsAre("policy.apply", "control.define fresh", "control.define round", "policy.apply",
+                                       "control.define fresh", "control.define walk", "control.retire round"));
 
     const auto all = versions(*connection_);
     ASSERT_EQ(all->size(), 2U);
@@ -142,7 +145,9 @@ TEST_P(Store, ViewsAreTheDocumentedOnes) {
     }
     const auto query = db::open(database_.location(), db::Access::query).value();
     // PostgreSQL shows the views to a query inside its read transaction; SQLite lets a query begin none.
-    if (GetParam() == db::Engine::postgres) { ASSERT_TRUE(query->begin_read()); }
+    if (GetParam() == db::Engine::postgres) {
+        ASSERT_TRUE(query->begin_read());
+    }
     const auto columns = [&](const std::string& view) {
         auto rows = query->query("SELECT * FROM " + view + " ORDER BY 1, 2");
         EXPECT_TRUE(rows) << view << (rows ? "" : rows.error().detail);
@@ -150,14 +155,20 @@ TEST_P(Store, ViewsAreTheDocumentedOnes) {
         for (const auto& name : rows->columns) out += name + " ";
         for (std::size_t i = 0; i < rows->rows[0].size(); ++i) {
             const auto& value = rows->rows[0][i];
-            out += "| " + (std::holds_alternative<std::int64_t>(value) ? std::to_string(std::get<std::int64_t>(value)) : rows->rows[0].text(i)) + " ";
+            out += "| " +
+                   (std::holds_alternative<std::int64_t>(value) ? std::to_string(std::get<std::int64_t>(value))
+                                                                : rows->rows[0].text(i)) +
+                   " ";
         }
         return out;
     };
-    EXPECT_EQ(columns("controls"), "id title_en title_da kind owner severity procedure every | fresh | There is a fresh copy | Der er en frisk kopi | query | it | high |  | 1 day ");
+    EXPECT_EQ(columns("controls"),
+              "id title_en title_da kind owner severity procedure every | fresh | There is a fresh copy | Der er en "
+              "frisk kopi | query | it | high |  | 1 day ");
     EXPECT_EQ(columns("promises"), "id section strength | B1 | backup | absolute ");
     EXPECT_EQ(columns("control_promises"), "control promise | fresh | B1 ");
-    EXPECT_THAT(columns("policy_versions"), testing::AllOf(testing::StartsWith("version hash applied_at | 1 | "), HasSubstr("2026-11-23T04:05:06Z")));
+    EXPECT_THAT(columns("policy_versions"), testing::AllOf(testing::StartsWith("version hash applied_at | 1 | "),
+                                                           HasSubstr("2026-11-23T04:05:06Z")));
 }
 
 INSTANTIATE_ENGINES(Store);

@@ -15,7 +15,8 @@ inline std::vector<ParamFault> no_drop(const ParamValues& values) {
     if (at == std::string::npos) return faults;
     const auto line = int(std::count(sql.begin(), sql.begin() + std::ptrdiff_t(at), '\n'));
     const auto start = sql.rfind('\n', at);
-    faults.push_back({"sql", msg("policy.unknown-key", {{"key", "drop"}}), line, int(start == std::string::npos ? at : at - start - 1) + 1});
+    faults.push_back({"sql", msg("policy.unknown-key", {{"key", "drop"}}), line,
+                      int(start == std::string::npos ? at : at - start - 1) + 1});
     return faults;
 }
 
@@ -25,8 +26,24 @@ inline std::vector<const KindSpec*> kinds() {
         k.name = "query";
         k.title = {"Rule", "Regel"};
         k.mode = Mode::batch;
-        k.params = {{.name = "sql", .type = ParamType::sql, .required = true, .default_value = "", .help = {"The query.", "Forespørgslen."}, .choices = {}, .min = {}, .max = {}, .example = "\"SELECT 1\""},
-                    {.name = "limit", .type = ParamType::integer, .required = false, .default_value = "100", .help = {"Rows at most.", "Højst så mange rækker."}, .choices = {}, .min = 1, .max = 1000, .example = "10"}};
+        k.params = {{.name = "sql",
+                     .type = ParamType::sql,
+                     .required = true,
+                     .default_value = "",
+                     .help = {"The query.", "Forespørgslen."},
+                     .choices = {},
+                     .min = {},
+                     .max = {},
+                     .example = "\"SELECT 1\""},
+                    {.name = "limit",
+                     .type = ParamType::integer,
+                     .required = false,
+                     .default_value = "100",
+                     .help = {"Rows at most.", "Højst så mange rækker."},
+                     .choices = {},
+                     .min = 1,
+                     .max = 1000,
+                     .example = "10"}};
         k.validate = no_drop;
         return k;
     }();
@@ -36,10 +53,42 @@ inline std::vector<const KindSpec*> kinds() {
         k.title = {"Sign-off", "Underskrift"};
         k.mode = Mode::person;
         k.method = Method::examine;
-        k.params = {{.name = "steps", .type = ParamType::bilingual_list, .required = true, .default_value = "", .help = {"What to do.", "Hvad der skal gøres."}, .choices = {}, .min = {}, .max = {}, .example = "[ { da = \"Se efter\", en = \"Look\" } ]"},
-                    {.name = "count", .type = ParamType::bilingual, .required = false, .default_value = "", .help = {"What is counted.", "Hvad der tælles."}, .choices = {}, .min = {}, .max = {}, .example = ""},
-                    {.name = "evidence", .type = ParamType::choice, .required = false, .default_value = "\"none\"", .help = {"What is attached.", "Hvad der vedlægges."}, .choices = {"none", "photo", "file"}, .min = {}, .max = {}, .example = ""},
-                    {.name = "second_person", .type = ParamType::boolean, .required = false, .default_value = "false", .help = {"Two sign.", "To skriver under."}, .choices = {}, .min = {}, .max = {}, .example = ""}};
+        k.params = {{.name = "steps",
+                     .type = ParamType::bilingual_list,
+                     .required = true,
+                     .default_value = "",
+                     .help = {"What to do.", "Hvad der skal gøres."},
+                     .choices = {},
+                     .min = {},
+                     .max = {},
+                     .example = "[ { da = \"Se efter\", en = \"Look\" } ]"},
+                    {.name = "count",
+                     .type = ParamType::bilingual,
+                     .required = false,
+                     .default_value = "",
+                     .help = {"What is counted.", "Hvad der tælles."},
+                     .choices = {},
+                     .min = {},
+                     .max = {},
+                     .example = ""},
+                    {.name = "evidence",
+                     .type = ParamType::choice,
+                     .required = false,
+                     .default_value = "\"none\"",
+                     .help = {"What is attached.", "Hvad der vedlægges."},
+                     .choices = {"none", "photo", "file"},
+                     .min = {},
+                     .max = {},
+                     .example = ""},
+                    {.name = "second_person",
+                     .type = ParamType::boolean,
+                     .required = false,
+                     .default_value = "false",
+                     .help = {"Two sign.", "To skriver under."},
+                     .choices = {},
+                     .min = {},
+                     .max = {},
+                     .example = ""}};
         return k;
     }();
     static const KindSpec probe = [] {
@@ -48,12 +97,60 @@ inline std::vector<const KindSpec*> kinds() {
         k.title = {"Probe", "Prøve"};
         k.subject_registers = {"services", "servers"};
         k.default_timeout = std::chrono::seconds(5);
-        k.params = {{.name = "url", .type = ParamType::text, .required = true, .default_value = "", .help = {"Where.", "Hvor."}, .choices = {}, .min = {}, .max = {}, .example = "\"https://example.com/\""},
-                    {.name = "status", .type = ParamType::integer_list, .required = false, .default_value = "[200]", .help = {"Good answers.", "Gode svar."}, .choices = {}, .min = 100, .max = 599, .example = ""},
-                    {.name = "headers", .type = ParamType::map, .required = false, .default_value = "", .help = {"Headers.", "Headere."}, .choices = {}, .min = {}, .max = {}, .example = ""},
-                    {.name = "words", .type = ParamType::text_list, .required = false, .default_value = "", .help = {"Words.", "Ord."}, .choices = {}, .min = {}, .max = {}, .example = ""},
-                    {.name = "share", .type = ParamType::real, .required = false, .default_value = "", .help = {"Share.", "Andel."}, .choices = {}, .min = 0, .max = 1, .example = ""},
-                    {.name = "max_wait", .type = ParamType::duration, .required = false, .default_value = "\"2s\"", .help = {"Longest wait.", "Længste ventetid."}, .choices = {}, .min = 0.1, .max = 60, .example = ""}};
+        k.params = {{.name = "url",
+                     .type = ParamType::text,
+                     .required = true,
+                     .default_value = "",
+                     .help = {"Where.", "Hvor."},
+                     .choices = {},
+                     .min = {},
+                     .max = {},
+                     .example = "\"https://example.com/\""},
+                    {.name = "status",
+                     .type = ParamType::integer_list,
+                     .required = false,
+                     .default_value = "[200]",
+                     .help = {"Good answers.", "Gode svar."},
+                     .choices = {},
+                     .min = 100,
+                     .max = 599,
+                     .example = ""},
+                    {.name = "headers",
+                     .type = ParamType::map,
+                     .required = false,
+                     .default_value = "",
+                     .help = {"Headers.", "Headere."},
+                     .choices = {},
+                     .min = {},
+                     .max = {},
+                     .example = ""},
+                    {.name = "words",
+                     .type = ParamType::text_list,
+                     .required = false,
+                     .default_value = "",
+                     .help = {"Words.", "Ord."},
+                     .choices = {},
+                     .min = {},
+                     .max = {},
+                     .example = ""},
+                    {.name = "share",
+                     .type = ParamType::real,
+                     .required = false,
+                     .default_value = "",
+                     .help = {"Share.", "Andel."},
+                     .choices = {},
+                     .min = 0,
+                     .max = 1,
+                     .example = ""},
+                    {.name = "max_wait",
+                     .type = ParamType::duration,
+                     .required = false,
+                     .default_value = "\"2s\"",
+                     .help = {"Longest wait.", "Længste ventetid."},
+                     .choices = {},
+                     .min = 0.1,
+                     .max = 60,
+                     .example = ""}};
         return k;
     }();
     return {&query, &sign_off, &probe};

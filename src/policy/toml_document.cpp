@@ -2,8 +2,8 @@
 
 #include "policy/toml_document.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
+#include <algorithm>
 
 #include "base/text.hpp"
 
@@ -88,7 +88,8 @@ class Converter {
   private:
     void entries(const toml::table& from, TomlNode& out) {
         for (const auto& [key, value] : from) {
-            out.entries.push_back({std::string(key.str()), offset_of(source_, *lines_, key.source().begin), node(value)});
+            out.entries.push_back(
+                {std::string(key.str()), offset_of(source_, *lines_, key.source().begin), node(value)});
             if (key.str().find('\0') != std::string_view::npos) nul_at = out.entries.back().key_begin;
         }
         std::ranges::sort(out.entries, {}, &TomlEntry::key_begin);
@@ -116,7 +117,8 @@ Result<TomlDocument> TomlDocument::parse(std::string source, std::string file) {
     document.source_ = std::move(source);
     document.lines_ = line_starts(document.source_);
     if (const auto bad = first_invalid_utf8(document.source_))
-        return fail(Code::invalid, "policy.not-utf8", {{"byte", fmt::format("0x{:02X}", std::uint8_t(document.source_[*bad]))}})
+        return fail(Code::invalid, "policy.not-utf8",
+                    {{"byte", fmt::format("0x{:02X}", std::uint8_t(document.source_[*bad]))}})
             .hint("policy.save-as-utf8")
             .at(document.position(*bad));
     const auto parsed = parse_toml(document.source_, document.file_);
@@ -146,8 +148,10 @@ Position TomlDocument::inside(const TomlNode& text, std::size_t content_offset) 
     const bool basic = s[i] == '"';
     const bool many = s.substr(i).starts_with(basic ? "\"\"\"" : "'''");
     i += many ? 3 : 1;
-    if (many && s.substr(i).starts_with("\r\n")) i += 2;
-    else if (many && s.substr(i).starts_with('\n')) i += 1;
+    if (many && s.substr(i).starts_with("\r\n"))
+        i += 2;
+    else if (many && s.substr(i).starts_with('\n'))
+        i += 1;
     for (std::size_t done = 0; i < s.size();) {
         std::size_t raw = 1, content = 1;
         if (basic && s[i] == '\\' && i + 1 < s.size()) {
@@ -164,7 +168,8 @@ Position TomlDocument::inside(const TomlNode& text, std::size_t content_offset) 
                 content = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
             } else if (c == '\n' || c == '\r' || c == ' ' || c == '\t') {  // the line goes on: white space is dropped
                 content = 0;
-                while (i + raw < s.size() && std::string_view(" \t\r\n").find(s[i + raw]) != std::string_view::npos) ++raw;
+                while (i + raw < s.size() && std::string_view(" \t\r\n").find(s[i + raw]) != std::string_view::npos)
+                    ++raw;
             }
         }
         if (content > 0 && done + content > content_offset) break;

@@ -22,9 +22,15 @@ std::string Sentence::text() const {
     return out;
 }
 
-const Control* Policy::control(std::string_view wanted) const { return by_id(controls, wanted); }
-const Promise* Policy::promise(std::string_view wanted) const { return by_id(promises, wanted); }
-const Role* Policy::role(std::string_view wanted) const { return by_id(roles, wanted); }
+const Control* Policy::control(std::string_view wanted) const {
+    return by_id(controls, wanted);
+}
+const Promise* Policy::promise(std::string_view wanted) const {
+    return by_id(promises, wanted);
+}
+const Role* Policy::role(std::string_view wanted) const {
+    return by_id(roles, wanted);
+}
 
 Result<Calendar> Policy::calendar() const {
     TRY(auto zone, Zone::find(timezone));
@@ -39,26 +45,38 @@ const ParamValue& ParamValues::get(std::string_view name) const {
 
 std::string_view to_string(Strength strength) {
     switch (strength) {
-        case Strength::absolute: return "absolute";
-        case Strength::main_rule: return "main_rule";
-        case Strength::endeavour: return "endeavour";
-        case Strength::conditional: return "conditional";
-        case Strength::advice: return "advice";
-        case Strength::statement: return "statement";
+        case Strength::absolute:
+            return "absolute";
+        case Strength::main_rule:
+            return "main_rule";
+        case Strength::endeavour:
+            return "endeavour";
+        case Strength::conditional:
+            return "conditional";
+        case Strength::advice:
+            return "advice";
+        case Strength::statement:
+            return "statement";
     }
     return "absolute";
 }
 
 std::string_view to_string(Severity severity) {
     switch (severity) {
-        case Severity::low: return "low";
-        case Severity::medium: return "medium";
-        case Severity::high: return "high";
-        case Severity::critical: return "critical";
+        case Severity::low:
+            return "low";
+        case Severity::medium:
+            return "medium";
+        case Severity::high:
+            return "high";
+        case Severity::critical:
+            return "critical";
     }
     return "medium";
 }
 
-std::string_view to_string(WhenEmpty when) { return when == WhenEmpty::unknown ? "unknown" : "not_applicable"; }
+std::string_view to_string(WhenEmpty when) {
+    return when == WhenEmpty::unknown ? "unknown" : "not_applicable";
+}
 
 }  // namespace tilsyn::policy

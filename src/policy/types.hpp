@@ -33,9 +33,9 @@ struct Role {
 
 // A phrase of the published text, up to its marker.
 struct Phrase {
-    std::string text;                  // without markers
-    std::vector<std::string> promises; // {B1} after the phrase; empty and no_promise false: nothing is said of it
-    bool no_promise = false;           // {-}
+    std::string text;                   // without markers
+    std::vector<std::string> promises;  // {B1} after the phrase; empty and no_promise false: nothing is said of it
+    bool no_promise = false;            // {-}
 };
 struct Sentence {
     std::vector<Phrase> phrases;
@@ -99,8 +99,9 @@ struct Policy {
     std::vector<Section> sections;
     std::vector<Promise> promises;
     std::vector<Control> controls;
-    std::vector<std::pair<std::string, std::string>> files;  // relative name, exact bytes: what an applied version keeps
-    std::string hash;                                        // SHA-256 (hex) over files, as docs/policy.md describes
+    std::vector<std::pair<std::string, std::string>>
+        files;         // relative name, exact bytes: what an applied version keeps
+    std::string hash;  // SHA-256 (hex) over files, as docs/policy.md describes
 
     const Control* control(std::string_view id) const;
     const Promise* promise(std::string_view id) const;

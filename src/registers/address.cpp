@@ -10,13 +10,16 @@
 namespace tilsyn::registers {
 namespace {
 
-bool letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+bool letter_or_digit(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
 
 bool is_dns_name(std::string_view name) {
     if (name.empty() || name.size() > 253) return false;
     for (auto label : split(name, '.')) {
         if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
-        if (!std::ranges::all_of(label, [](char c) { return letter_or_digit(c) || c == '-' || c == '_'; })) return false;
+        if (!std::ranges::all_of(label, [](char c) { return letter_or_digit(c) || c == '-' || c == '_'; }))
+            return false;
     }
     // Four numbers with dots are a mistyped address, not a name: a top-level domain is never all digits.
     const auto last = split(name, '.').back();
@@ -32,9 +35,8 @@ std::optional<std::string> normal_address(int family, const std::string& text) {
 }
 
 bool printable(std::string_view text) {
-    return valid_utf8(text) && std::ranges::none_of(text, [](char c) {
-        return static_cast<unsigned char>(c) <= 0x20 || c == 0x7F;
-    });
+    return valid_utf8(text) &&
+           std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7F; });
 }
 
 }  // namespace
@@ -55,7 +57,8 @@ std::optional<std::string> normal_email(std::string_view text) {
     const auto at = text.rfind('@');
     if (at == text.npos || at == 0 || at > 64 || text.size() > 254) return std::nullopt;
     const auto local = text.substr(0, at);
-    if (!printable(local) || local.front() == '.' || local.back() == '.' || local.find("..") != local.npos) return std::nullopt;
+    if (!printable(local) || local.front() == '.' || local.back() == '.' || local.find("..") != local.npos)
+        return std::nullopt;
     if (local.find_first_of("@,;:<>()[]\\\"|") != local.npos) return std::nullopt;
     const auto domain = lower_ascii(text.substr(at + 1));
     if (!is_dns_name(domain) || domain.find('.') == domain.npos) return std::nullopt;
@@ -91,7 +94,8 @@ std::optional<std::string> normal_url(std::string_view text) {
     }
     if (!normal_host(host)) return std::nullopt;
     return scheme + "://" + std::string(rest.substr(0, static_cast<std::size_t>(authority.data() - rest.data()))) +
-           lower_ascii(host) + std::string(rest.substr(static_cast<std::size_t>(host.data() - rest.data()) + host.size()));
+           lower_ascii(host) +
+           std::string(rest.substr(static_cast<std::size_t>(host.data() - rest.data()) + host.size()));
 }
 
 }  // namespace tilsyn::registers

@@ -20,7 +20,9 @@ bool is_utf16(std::string_view content) {
     return content.find('\0') != std::string_view::npos;  // without a mark, or no text at all
 }
 
-Error csv_fault(std::string_view key, Params params = {}) { return fail(Code::invalid, key, params).error; }
+Error csv_fault(std::string_view key, Params params = {}) {
+    return fail(Code::invalid, key, params).error;
+}
 
 }  // namespace
 
@@ -30,7 +32,8 @@ Result<CsvReader> CsvReader::open(std::string_view content) {
     if (is_utf16(content)) return fail(Code::invalid, "registers.csv.utf16").hint("registers.csv.save-as-utf8");
     if (const auto wrong = first_invalid_utf8(content)) {
         const auto line = 1 + std::ranges::count(content.substr(0, *wrong), '\n');
-        return fail(Code::invalid, "registers.csv.not-utf8", {{"line", std::to_string(line)}}).hint("registers.csv.save-as-utf8");
+        return fail(Code::invalid, "registers.csv.not-utf8", {{"line", std::to_string(line)}})
+            .hint("registers.csv.save-as-utf8");
     }
     if (content.starts_with(bom)) content.remove_prefix(bom.size());
     CsvReader reader(content);
@@ -39,7 +42,8 @@ Result<CsvReader> CsvReader::open(std::string_view content) {
 }
 
 void CsvReader::detect_separator() {
-    if (lower_ascii(rest_.substr(0, 4)) == "sep=" && rest_.size() > 4 && std::string_view(",;\t").find(rest_[4]) != std::string_view::npos) {
+    if (lower_ascii(rest_.substr(0, 4)) == "sep=" && rest_.size() > 4 &&
+        std::string_view(",;\t").find(rest_[4]) != std::string_view::npos) {
         const char told = rest_[4];
         auto after = rest_.substr(5);
         if (after.empty() || after.starts_with('\n') || after.starts_with("\r\n")) {
@@ -88,32 +92,42 @@ std::optional<Error> CsvReader::quoted_cell(std::string& out) {
             return csv_fault("registers.csv.unclosed", {{"line", std::to_string(opened)}});
         }
         out += chunk;
-        if (out.size() > max_csv_cell_bytes) return csv_fault("registers.csv.cell-too-large", {{"limit", std::to_string(max_csv_cell_bytes)}});
+        if (out.size() > max_csv_cell_bytes)
+            return csv_fault("registers.csv.cell-too-large", {{"limit", std::to_string(max_csv_cell_bytes)}});
         rest_.remove_prefix(quote + 1);
         if (!rest_.starts_with('"')) break;
         out += '"';
         rest_.remove_prefix(1);
     }
-    const bool ends = rest_.empty() || rest_.front() == separator_ || rest_.front() == '\n' || rest_.starts_with("\r\n");
-    if (!ends) return csv_fault("registers.csv.after-quote", {{"text", shorten(rest_.substr(0, std::min<std::size_t>(rest_.find('\n'), 40)), 20)}});
+    const bool ends =
+        rest_.empty() || rest_.front() == separator_ || rest_.front() == '\n' || rest_.starts_with("\r\n");
+    if (!ends)
+        return csv_fault("registers.csv.after-quote",
+                         {{"text", shorten(rest_.substr(0, std::min<std::size_t>(rest_.find('\n'), 40)), 20)}});
     return std::nullopt;
 }
 
 std::optional<Error> CsvReader::cell(std::string& out) {
     if (rest_.starts_with('"')) return quoted_cell(out);
     std::size_t end = 0;
-    while (end < rest_.size() && rest_[end] != separator_ && rest_[end] != '\n' && rest_[end] != '"' && rest_[end] != '\r') ++end;
+    while (end < rest_.size() && rest_[end] != separator_ && rest_[end] != '\n' && rest_[end] != '"' &&
+           rest_[end] != '\r')
+        ++end;
     if (end < rest_.size() && rest_[end] == '"')
-        return csv_fault("registers.csv.quote-inside", {{"text", shorten(rest_.substr(0, std::min<std::size_t>(end + 1, 80)), 20)}});
-    if (end < rest_.size() && rest_[end] == '\r' && !rest_.substr(end).starts_with("\r\n")) return csv_fault("registers.csv.lone-return");
-    if (end > max_csv_cell_bytes) return csv_fault("registers.csv.cell-too-large", {{"limit", std::to_string(max_csv_cell_bytes)}});
+        return csv_fault("registers.csv.quote-inside",
+                         {{"text", shorten(rest_.substr(0, std::min<std::size_t>(end + 1, 80)), 20)}});
+    if (end < rest_.size() && rest_[end] == '\r' && !rest_.substr(end).starts_with("\r\n"))
+        return csv_fault("registers.csv.lone-return");
+    if (end > max_csv_cell_bytes)
+        return csv_fault("registers.csv.cell-too-large", {{"limit", std::to_string(max_csv_cell_bytes)}});
     out = rest_.substr(0, end);
     rest_.remove_prefix(end);
     return std::nullopt;
 }
 
 std::optional<CsvRecord> CsvReader::next() {
-    while (end_of_line()) {}
+    while (end_of_line()) {
+    }
     if (rest_.empty()) return std::nullopt;
     CsvRecord record;
     record.line = line_;
@@ -144,7 +158,8 @@ void CsvWriter::row(std::span<const std::string> cells) {
     for (std::size_t i = 0; i < cells.size(); ++i) {
         if (i != 0) out_ += separator_;
         std::string cell = is_formula(cells[i]) ? "'" + cells[i] : cells[i];
-        const bool mistaken = first_line && i == 0 && (cell.starts_with(bom) || lower_ascii(std::string_view(cell).substr(0, 4)) == "sep=");
+        const bool mistaken = first_line && i == 0 &&
+                              (cell.starts_with(bom) || lower_ascii(std::string_view(cell).substr(0, 4)) == "sep=");
         const bool blank_line = cells.size() == 1 && cell.empty();
         const bool blanks = !cell.empty() && (cell.front() == ' ' || cell.back() == ' ');
         if (!mistaken && !blank_line && !blanks && cell.find_first_of(",;\t\"\r\n") == cell.npos) {

@@ -1,8 +1,8 @@
-// CSV as RFC 4180 has it, and as spreadsheets write it: UTF-8 with or without BOM, separated by ',', ';' or tab (found in
-// the first line, or told by a line "sep=;" before it), CRLF or LF.
+// CSV as RFC 4180 has it, and as spreadsheets write it: UTF-8 with or without BOM, separated by ',', ';' or tab (found
+// in the first line, or told by a line "sep=;" before it), CRLF or LF.
 //
-// A cell that a spreadsheet would run as a formula (=, +, -, @, tab or carriage return first) is written with a ' before
-// it. The reader takes one ' away again from such a cell, so what is written is what is read.
+// A cell that a spreadsheet would run as a formula (=, +, -, @, tab or carriage return first) is written with a '
+// before it. The reader takes one ' away again from such a cell, so what is written is what is read.
 #pragma once
 #include <cstdint>
 #include <optional>

@@ -15,8 +15,10 @@ Table read(std::string_view content) {
     if (!reader) return {{"!", reader.error().message.key}};
     Table out;
     while (auto record = reader->next()) {
-        if (record->fault) out.push_back({"!", std::to_string(record->line), record->fault->message.key});
-        else out.push_back(record->cells);
+        if (record->fault)
+            out.push_back({"!", std::to_string(record->line), record->fault->message.key});
+        else
+            out.push_back(record->cells);
     }
     return out;
 }
@@ -36,8 +38,12 @@ TEST(Csv, ReadsWhatSpreadsheetsWrite) {
 
 TEST(Csv, NamesTheLineOfEveryFault) {
     EXPECT_EQ(read("a,b\n1,2\"x\n3,\"4\"5\n\"5\n6\",7\n8,\r9\n10,11\n"),
-              (Table{{"a", "b"}, {"!", "2", "registers.csv.quote-inside"}, {"!", "3", "registers.csv.after-quote"}, {"5\n6", "7"},
-                     {"!", "6", "registers.csv.lone-return"}, {"10", "11"}}));
+              (Table{{"a", "b"},
+                     {"!", "2", "registers.csv.quote-inside"},
+                     {"!", "3", "registers.csv.after-quote"},
+                     {"5\n6", "7"},
+                     {"!", "6", "registers.csv.lone-return"},
+                     {"10", "11"}}));
     EXPECT_EQ(read("a,b\n1,\"2\n3,4\n"), (Table{{"a", "b"}, {"!", "2", "registers.csv.unclosed"}}));
 }
 
@@ -62,8 +68,8 @@ TEST(Csv, HasBounds) {
 }
 
 TEST(Csv, WhatIsWrittenIsWhatIsRead) {
-    const Table table{{"sep=;", "b"},       {"=1+1", "-5"},        {"'=x", "''@y"},     {"+45 12 34 56 78", "\tx"},
-                      {"\ry", "a\r\nb"},    {" blank ", "q\"q"},   {"", ""},            {"a;b,c\td", "'plain"}};
+    const Table table{{"sep=;", "b"},    {"=1+1", "-5"},      {"'=x", "''@y"}, {"+45 12 34 56 78", "\tx"},
+                      {"\ry", "a\r\nb"}, {" blank ", "q\"q"}, {"", ""},        {"a;b,c\td", "'plain"}};
     for (auto style : {CsvStyle::plain, CsvStyle::excel}) {
         CsvWriter writer(style);
         for (const auto& row : table) writer.row(row);

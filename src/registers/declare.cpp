@@ -17,14 +17,14 @@
 namespace tilsyn::registers {
 namespace {
 
-constexpr std::size_t max_name = 48;    // PostgreSQL cuts names at 63 bytes
+constexpr std::size_t max_name = 48;     // PostgreSQL cuts names at 63 bytes
 constexpr std::size_t max_fields = 200;  // of one register
 
 constexpr std::array all_types{
-    FieldType::text,      FieldType::long_text, FieldType::integer,    FieldType::number, FieldType::boolean,
-    FieldType::date,      FieldType::moment,    FieldType::duration,   FieldType::choice, FieldType::choices,
-    FieldType::country,   FieldType::email,     FieldType::url,        FieldType::host,   FieldType::reference,
-    FieldType::references, FieldType::roles,    FieldType::list,
+    FieldType::text,       FieldType::long_text, FieldType::integer,  FieldType::number, FieldType::boolean,
+    FieldType::date,       FieldType::moment,    FieldType::duration, FieldType::choice, FieldType::choices,
+    FieldType::country,    FieldType::email,     FieldType::url,      FieldType::host,   FieldType::reference,
+    FieldType::references, FieldType::roles,     FieldType::list,
 };
 constexpr std::array all_personal{Personal::none, Personal::ordinary, Personal::confidential, Personal::special};
 
@@ -52,7 +52,8 @@ bool is_retention(std::string_view text) {
 
 class Reader : TomlReader {
   public:
-    Reader(std::string_view file, Catalogue& into, std::vector<Error>& faults) : TomlReader(file, faults), into_(&into) {}
+    Reader(std::string_view file, Catalogue& into, std::vector<Error>& faults)
+        : TomlReader(file, faults), into_(&into) {}
 
     void document(const toml::table& root) {
         // Other tables may stand in the same file; whoever reads those knows their names.
@@ -96,7 +97,8 @@ class Reader : TomlReader {
         fields(*table, target, where);
         if (const auto* given = table->get("retention")) {
             const auto kept = string(*table, "retention");
-            if (given->is_string() && !is_retention(kept)) fault(at(*given), "registers.declare.bad-retention", {{"text", kept}});
+            if (given->is_string() && !is_retention(kept))
+                fault(at(*given), "registers.declare.bad-retention", {{"text", kept}});
             target.retention = kept;
         }
         if (const auto* given = table->get("ended_by")) ended_by(*given, string(*table, "ended_by"), target);
@@ -131,7 +133,8 @@ class Reader : TomlReader {
         const auto* field = target.field(name);
         std::vector<std::string> dates;
         for (const auto& candidate : target.fields)
-            if (candidate.type == FieldType::date || candidate.type == FieldType::moment) dates.push_back(candidate.name);
+            if (candidate.type == FieldType::date || candidate.type == FieldType::moment)
+                dates.push_back(candidate.name);
         if (field == nullptr || std::ranges::find(dates, name) == dates.end()) {
             fault_near(at(given), "registers.declare.bad-ended-by", {{"name", name}}, name, dates);
             return;
@@ -225,7 +228,8 @@ class Reader : TomlReader {
             return true;
         }
         const auto known = words(all_types);
-        fault_near(at(*given), "registers.declare.bad-type", {{"type", word}, {"known", join(known, ", ")}}, word, known);
+        fault_near(at(*given), "registers.declare.bad-type", {{"type", word}, {"known", join(known, ", ")}}, word,
+                   known);
         return false;
     }
 
@@ -249,7 +253,8 @@ class Reader : TomlReader {
             return;
         }
         const auto known = words(all_personal);
-        fault_near(at(*given), "registers.declare.bad-personal", {{"text", word}, {"known", join(known, ", ")}}, word, known);
+        fault_near(at(*given), "registers.declare.bad-personal", {{"text", word}, {"known", join(known, ", ")}}, word,
+                   known);
     }
 
     void limits(const toml::table& table, Field& field) {
@@ -292,10 +297,12 @@ class Reader : TomlReader {
                 continue;
             }
             if (choice.label.empty()) choice.label = {choice.value, choice.value};
-            const bool plain = !choice.value.empty() && trim(choice.value) == choice.value &&
-                               std::ranges::none_of(choice.value, [](char c) { return c == '|' || (c >= 0 && c < 0x20); });
+            const bool plain =
+                !choice.value.empty() && trim(choice.value) == choice.value &&
+                std::ranges::none_of(choice.value, [](char c) { return c == '|' || (c >= 0 && c < 0x20); });
             if (!plain)
-                fault(at(element), "registers.declare.bad-choice-value", {{"field", field.name}, {"text", choice.value}});
+                fault(at(element), "registers.declare.bad-choice-value",
+                      {{"field", field.name}, {"text", choice.value}});
             else if (!seen.insert(choice.value).second)
                 fault(at(element), "registers.declare.choice-twice", {{"field", field.name}, {"text", choice.value}});
             else
@@ -309,8 +316,10 @@ class Reader : TomlReader {
             if (is_reference(field.type)) fault(field.where, "registers.declare.no-target", {{"field", field.name}});
             return;
         }
-        if (!is_reference(field.type)) fault(at(*given), "registers.declare.target-not-wanted", {{"field", field.name}});
-        else field.target = string(table, "references");
+        if (!is_reference(field.type))
+            fault(at(*given), "registers.declare.target-not-wanted", {{"field", field.name}});
+        else
+            field.target = string(table, "references");
         if (is_reference(field.type)) field.where = at(*given);
     }
 
@@ -319,10 +328,14 @@ class Reader : TomlReader {
         if (given == nullptr) return;
         // true, 5 and 0.5 may be written as such.
         std::string value;
-        if (const auto* flag_value = given->as_boolean()) value = flag_value->get() ? "true" : "false";
-        else if (const auto* whole = given->as_integer()) value = std::to_string(whole->get());
-        else if (const auto* fraction = given->as_floating_point()) value = fmt::format("{}", fraction->get());
-        else value = string(table, "default");
+        if (const auto* flag_value = given->as_boolean())
+            value = flag_value->get() ? "true" : "false";
+        else if (const auto* whole = given->as_integer())
+            value = std::to_string(whole->get());
+        else if (const auto* fraction = given->as_floating_point())
+            value = fmt::format("{}", fraction->get());
+        else
+            value = string(table, "default");
         auto normal = normalise(field, value);
         if (!normal) {
             fault(std::move(normal).error().at(at(*given)));

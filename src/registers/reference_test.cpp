@@ -60,16 +60,19 @@ SQL view `tape_robots`. A row has ended after `gone_on`. Kept 5 years after that
 | `state` State | Tilstand | choice, default `on` | on \| off. One of: `on` (On), `off`. |
 | `gone_on` Gone | Væk | date; personal data (ordinary) |  |
 | `next` Next | Next | reference to [tape-robots](#tape-robots) |  |
-)"), page.npos) << page;
+)"),
+              page.npos)
+        << page;
 }
 
 TEST(Reference, AndAnObjectThatProgramsCanRead) {
     const auto json = to_json(catalogue());
     EXPECT_EQ(json[0]["view"], "tape_robots");
     EXPECT_EQ(json[0]["title"]["da"], "Båndrobotter");
-    EXPECT_EQ(json[0]["fields"][1].dump(),
-              R"({"name":"state","type":"choice","label":{"en":"State","da":"Tilstand"},"help":{"en":"on | off","da":"a|b"},"required":false,)"
-              R"("unique":false,"default":"on","choices":[{"value":"on","label":{"en":"On","da":"Tændt"}},{"value":"off","label":{"en":"off","da":"off"}}],"personal":"none"})");
+    EXPECT_EQ(
+        json[0]["fields"][1].dump(),
+        R"({"name":"state","type":"choice","label":{"en":"State","da":"Tilstand"},"help":{"en":"on | off","da":"a|b"},"required":false,)"
+        R"("unique":false,"default":"on","choices":[{"value":"on","label":{"en":"On","da":"Tændt"}},{"value":"off","label":{"en":"off","da":"off"}}],"personal":"none"})");
     EXPECT_EQ(json[0]["fields"][3]["references"], "tape-robots");
 }
 
@@ -79,12 +82,14 @@ TEST(Reference, ThePageInTheDocsIsUpToDate) {
         ASSERT_TRUE(write_file("docs/registers.md", page));
     }
     const auto kept = read_file("docs/registers.md");
-    EXPECT_TRUE(kept && *kept == page) << "docs/registers.md does not follow the declarations; run with TILSYN_WRITE_EXPECTED=1 to write it anew";
+    EXPECT_TRUE(kept && *kept == page)
+        << "docs/registers.md does not follow the declarations; run with TILSYN_WRITE_EXPECTED=1 to write it anew";
 }
 
 TEST(Reference, EveryRegisterThatShipsIsOnThePage) {
     const auto page = reference_markdown(builtin());
-    for (const auto& entry : builtin().all()) EXPECT_NE(page.find("\n## " + entry.name + "\n"), page.npos) << entry.name;
+    for (const auto& entry : builtin().all())
+        EXPECT_NE(page.find("\n## " + entry.name + "\n"), page.npos) << entry.name;
     EXPECT_EQ(to_json(builtin()).size(), builtin().all().size());
 }
 

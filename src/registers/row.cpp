@@ -19,7 +19,8 @@ std::string shown(const json& value) {
 }  // namespace
 
 Error unknown_field(const Register& target, std::string_view name) {
-    auto error = fail(Code::invalid, "registers.unknown-field", {{"field", std::string(name)}, {"register", target.name}}).error;
+    auto error =
+        fail(Code::invalid, "registers.unknown-field", {{"field", std::string(name)}, {"register", target.name}}).error;
     std::vector<std::string> names{"id"};
     for (const auto& field : target.fields) names.push_back(field.name);
     if (auto near = nearest(name, names)) error.hint = msg("registers.did-you-mean", {{"name", *near}});
@@ -35,8 +36,10 @@ Fields check_input(const Register& target, const Fields& input, std::vector<Erro
             continue;
         }
         auto value = normalise(*field, text);
-        if (value) out.emplace(name, std::move(*value));
-        else faults.push_back(std::move(value).error());
+        if (value)
+            out.emplace(name, std::move(*value));
+        else
+            faults.push_back(std::move(value).error());
     }
     return out;
 }
@@ -50,8 +53,10 @@ Fields with_defaults(const Register& target, Fields input) {
 
 Fields merged(Fields row, const Fields& input) {
     for (const auto& [name, value] : input) {
-        if (value.empty()) row.erase(name);
-        else row[name] = value;
+        if (value.empty())
+            row.erase(name);
+        else
+            row[name] = value;
     }
     return row;
 }

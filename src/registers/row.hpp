@@ -1,6 +1,7 @@
 // A row between the outside and the database: input checked as a whole, and the JSON it is kept as.
 //
-// Kept as: one object with a text for each field that is set, in its normal form (value.hpp). Views make numbers of them.
+// Kept as: one object with a text for each field that is set, in its normal form (value.hpp). Views make numbers of
+// them.
 #pragma once
 #include <string>
 #include <string_view>

@@ -16,7 +16,8 @@ constexpr std::int64_t max_page = 10'000;
 Result<const Register*> find(const Catalogue& catalogue, std::string_view name) {
     if (const auto* target = catalogue.find(name)) return target;
     auto fault = fail(Code::not_found, "registers.unknown-register", {{"register", std::string(name)}});
-    if (auto near = nearest(name, catalogue.names())) return std::move(fault).hint("registers.did-you-mean", {{"name", *near}});
+    if (auto near = nearest(name, catalogue.names()))
+        return std::move(fault).hint("registers.did-you-mean", {{"name", *near}});
     return fault;
 }
 
@@ -34,18 +35,21 @@ bool holds(const db::Row& row, std::string_view folded) {
     if (fold_case(row.text(0)).find(folded) != std::string::npos) return true;
     const auto body = nlohmann::json::parse(row.text(1), nullptr, false);
     return std::ranges::any_of(body, [&](const auto& value) {
-        return fold_case(value.is_string() ? value.template get<std::string>() : value.dump()).find(folded) != std::string::npos;
+        return fold_case(value.is_string() ? value.template get<std::string>() : value.dump()).find(folded) !=
+               std::string::npos;
     });
 }
 
 // Everything that needs other rows: unique values and references.
-Result<void> check_against_others(db::Connection& connection, const Register& target, const std::string& id, const Fields& row) {
+Result<void> check_against_others(db::Connection& connection, const Register& target, const std::string& id,
+                                  const Fields& row) {
     for (const auto& field : target.fields) {
         const auto value = row.find(field.name);
         if (!field.unique || value == row.end()) continue;
         TRY(const auto other, row_with(connection, target, field, value->second, id));
         if (!other.empty())
-            return fail(Code::conflict, "registers.not-unique", {{"field", field.name}, {"text", value->second}, {"id", other}});
+            return fail(Code::conflict, "registers.not-unique",
+                        {{"field", field.name}, {"text", value->second}, {"id", other}});
     }
     std::vector<Error> faults;
     TRY_VOID(References(connection, target, {id}).check(row, faults));
@@ -70,10 +74,14 @@ Result<Service::Page> Service::list(std::string_view register_name, std::string_
     Page page;
     bool more = false;
     const auto take = [&](const db::Row& row) {
-        if (std::int64_t(page.rows.size()) == limit) more = true;
-        else page.rows.push_back(to_row(*target, row.text(0), {row.text(1), row.integer(2), row.integer(3), row.text(4)}));
+        if (std::int64_t(page.rows.size()) == limit)
+            more = true;
+        else
+            page.rows.push_back(
+                to_row(*target, row.text(0), {row.text(1), row.integer(2), row.integer(3), row.text(4)}));
     };
-    const std::string columns = "SELECT id, body, version, updated_at, updated_by FROM register_row WHERE register = ? ";
+    const std::string columns =
+        "SELECT id, body, version, updated_at, updated_by FROM register_row WHERE register = ? ";
     if (folded.empty()) {
         TRY(const auto count, connection->one("SELECT count(*) FROM register_row WHERE register = ?", {target->name}));
         page.total = count->integer(0);
@@ -104,12 +112,14 @@ Result<RegisterRow> Service::get(std::string_view register_name, std::string_vie
     return to_row(*target, id, *stored);
 }
 
-Result<std::vector<Change>> Service::history(std::string_view register_name, std::string_view id, std::int64_t limit) const {
+Result<std::vector<Change>> Service::history(std::string_view register_name, std::string_view id,
+                                             std::int64_t limit) const {
     TRY(const auto* target, find(*catalogue_, register_name));
     TRY(auto connection, readers_->get());
-    TRY(const auto rows, connection->query("SELECT sequence, at, actor, action, before, after, log_index FROM register_change "
-                                           "WHERE register = ? AND id = ? ORDER BY sequence DESC LIMIT ?",
-                                           {target->name, std::string(id), std::clamp<std::int64_t>(limit, 1, max_page)}));
+    TRY(const auto rows,
+        connection->query("SELECT sequence, at, actor, action, before, after, log_index FROM register_change "
+                          "WHERE register = ? AND id = ? ORDER BY sequence DESC LIMIT ?",
+                          {target->name, std::string(id), std::clamp<std::int64_t>(limit, 1, max_page)}));
     std::vector<Change> out;
     for (const auto& row : rows.rows) {
         Change change{row.integer(0), row.time(1), row.text(2), row.text(3), std::string(id), {}, {}, row.integer(6)};
@@ -120,7 +130,8 @@ Result<std::vector<Change>> Service::history(std::string_view register_name, std
     return out;
 }
 
-Result<RegisterRow> Service::add(std::string_view register_name, std::string_view id, const Fields& input, std::string_view actor) {
+Result<RegisterRow> Service::add(std::string_view register_name, std::string_view id, const Fields& input,
+                                 std::string_view actor) {
     TRY(const auto* target, find(*catalogue_, register_name));
     TRY_VOID(check_actor(actor));
     if (!valid_id(id)) return std::unexpected(bad_id(id));
@@ -135,7 +146,8 @@ Result<RegisterRow> Service::add(std::string_view register_name, std::string_vie
     Timestamp at{};
     const auto write = [&](log::WriteContext& context) -> Result<void> {
         TRY(const auto existing, find_row(context.db(), target->name, change.id));
-        if (existing) return fail(Code::conflict, "registers.row-exists", {{"register", target->name}, {"id", change.id}});
+        if (existing)
+            return fail(Code::conflict, "registers.row-exists", {{"register", target->name}, {"id", change.id}});
         TRY_VOID(check_against_others(context.db(), *target, change.id, change.after));
         TRY_VOID(write_changes(context, *target, std::span(&change, 1), {std::string(actor), "add", {}}));
         at = context.now();
@@ -145,8 +157,8 @@ Result<RegisterRow> Service::add(std::string_view register_name, std::string_vie
     return RegisterRow{change.id, change.after, 1, at, std::string(actor)};
 }
 
-Result<RegisterRow> Service::set(std::string_view register_name, std::string_view id, const Fields& changes, std::string_view actor,
-                                 std::optional<std::int64_t> expected_version) {
+Result<RegisterRow> Service::set(std::string_view register_name, std::string_view id, const Fields& changes,
+                                 std::string_view actor, std::optional<std::int64_t> expected_version) {
     TRY(const auto* target, find(*catalogue_, register_name));
     TRY_VOID(check_actor(actor));
     std::vector<Error> faults;
@@ -158,9 +170,11 @@ Result<RegisterRow> Service::set(std::string_view register_name, std::string_vie
         TRY(const auto existing, find_row(context.db(), target->name, id));
         if (!existing) return no_row(*target, id);
         if (expected_version && *expected_version != existing->version)
-            return fail(Code::conflict, "registers.version-moved", {{"register", target->name}, {"id", std::string(id)},
-                                                                    {"expected", std::to_string(*expected_version)},
-                                                                    {"version", std::to_string(existing->version)}});
+            return fail(Code::conflict, "registers.version-moved",
+                        {{"register", target->name},
+                         {"id", std::string(id)},
+                         {"expected", std::to_string(*expected_version)},
+                         {"version", std::to_string(existing->version)}});
         result = to_row(*target, id, *existing);
         Planned change{Planned::What::change, std::string(id), *existing, merged(result.fields, input)};
         if (change.after == result.fields) return {};  // nothing to say, so nothing in the log
@@ -193,7 +207,8 @@ Result<ImportReport> Service::import(std::string_view register_name, std::string
                                      std::string_view actor, bool dry_run) {
     TRY(const auto* target, find(*catalogue_, register_name));
     TRY_VOID(check_actor(actor));
-    TRY(const auto candidates, format == Format::csv ? read_csv_rows(*target, content) : read_json_rows(*target, content));
+    TRY(const auto candidates,
+        format == Format::csv ? read_csv_rows(*target, content) : read_json_rows(*target, content));
     const bool faulty = std::ranges::any_of(candidates, [](const Candidate& c) { return !c.faults.empty(); });
     if (dry_run || faulty) {
         TRY(auto connection, readers_->get());

@@ -65,11 +65,14 @@ class Service {
     Result<Page> list(std::string_view register_name, std::string_view after = {}, std::int64_t limit = 1000,
                       std::string_view search = {}) const;
     Result<RegisterRow> get(std::string_view register_name, std::string_view id) const;
-    Result<std::vector<Change>> history(std::string_view register_name, std::string_view id, std::int64_t limit = 1000) const;
+    Result<std::vector<Change>> history(std::string_view register_name, std::string_view id,
+                                        std::int64_t limit = 1000) const;
 
     // Faults carry the field in the parameter "field". A given expected_version must be the row's, else conflict.
-    Result<RegisterRow> add(std::string_view register_name, std::string_view id, const Fields& fields, std::string_view actor);
-    Result<RegisterRow> set(std::string_view register_name, std::string_view id, const Fields& changes, std::string_view actor,
+    Result<RegisterRow> add(std::string_view register_name, std::string_view id, const Fields& fields,
+                            std::string_view actor);
+    Result<RegisterRow> set(std::string_view register_name, std::string_view id, const Fields& changes,
+                            std::string_view actor,
                             std::optional<std::int64_t> expected_version = std::nullopt);  // "" clears a field
     Result<void> remove(std::string_view register_name, std::string_view id, std::string_view actor);
 
@@ -87,8 +90,8 @@ class Service {
 };
 
 std::span<const db::Migration> migrations();
-// Creates the documented SQL views, one for each register, and drops those whose register is gone; run at start and after
-// a policy is applied, inside the caller's transaction.
+// Creates the documented SQL views, one for each register, and drops those whose register is gone; run at start and
+// after a policy is applied, inside the caller's transaction.
 Result<void> create_views(db::Connection& connection, const Catalogue& catalogue);
 
 }  // namespace tilsyn::registers

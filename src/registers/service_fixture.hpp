@@ -83,7 +83,9 @@ type = "long_text"
 label = { da = "Note", en = "Note" }
 )";
 
-inline std::string words(const Error& error) { return render(error, Lang::en); }
+inline std::string words(const Error& error) {
+    return render(error, Lang::en);
+}
 
 class ServiceFixture : public testing::TestWithParam<db::Engine> {
   protected:

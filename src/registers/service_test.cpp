@@ -49,20 +49,29 @@ TEST_P(Rows, AreAddedChangedAndRemoved) {
 TEST_P(Rows, WhatIsWrongIsSaidAndChangesNothing) {
     ASSERT_TRUE(service_->add("servers", "web1", {{"host", "web1.dk"}}, "anna"));
     const auto fault = [](const auto& result) { return result ? std::string("no fault") : words(result.error()); };
-    EXPECT_EQ(fault(service_->add("sarvers", "x", {}, "anna")), "there is no register “sarvers”\n  did you mean “servers”?");
-    EXPECT_EQ(fault(service_->add("servers", "web1", {{"host", "b.dk"}}, "anna")), "“web1” is in the register “servers” already");
+    EXPECT_EQ(fault(service_->add("sarvers", "x", {}, "anna")),
+              "there is no register “sarvers”\n  did you mean “servers”?");
+    EXPECT_EQ(fault(service_->add("servers", "web1", {{"host", "b.dk"}}, "anna")),
+              "“web1” is in the register “servers” already");
     EXPECT_EQ(fault(service_->add("servers", "Web 2", {}, "anna")),
-              "“Web 2” cannot be an id (small letters, digits, “.”, “_” and “-”, at most 64 characters, a letter or digit first)");
+              "“Web 2” cannot be an id (small letters, digits, “.”, “_” and “-”, at most 64 characters, a letter or "
+              "digit first)");
     EXPECT_EQ(fault(service_->add("servers", "web2", {}, "anna")), "host: must be filled in");
-    EXPECT_EQ(fault(service_->add("servers", "web2", {{"host", "web1.dk"}}, "anna")), "host: “web1.dk” is taken by “web1”, and no two rows may have the same");
-    EXPECT_EQ(fault(service_->add("servers", "web2", {{"hosd", "x"}}, "anna")), "hosd: the register “servers” has no such field\n  did you mean “host”?");
-    EXPECT_EQ(fault(service_->add("servers", "web2", {{"host", "b.dk"}, {"supplier", "acme"}}, "anna")), "supplier: there is no “acme” in the register “suppliers”");
-    EXPECT_EQ(fault(service_->add("servers", "web2", {{"host", "b.dk"}}, " ")), "who makes the change must be said: every change is attributed");
+    EXPECT_EQ(fault(service_->add("servers", "web2", {{"host", "web1.dk"}}, "anna")),
+              "host: “web1.dk” is taken by “web1”, and no two rows may have the same");
+    EXPECT_EQ(fault(service_->add("servers", "web2", {{"hosd", "x"}}, "anna")),
+              "hosd: the register “servers” has no such field\n  did you mean “host”?");
+    EXPECT_EQ(fault(service_->add("servers", "web2", {{"host", "b.dk"}, {"supplier", "acme"}}, "anna")),
+              "supplier: there is no “acme” in the register “suppliers”");
+    EXPECT_EQ(fault(service_->add("servers", "web2", {{"host", "b.dk"}}, " ")),
+              "who makes the change must be said: every change is attributed");
     EXPECT_EQ(fault(service_->set("servers", "web1", {{"host", ""}}, "anna")), "host: must be filled in");
-    EXPECT_EQ(fault(service_->set("servers", "web9", {{"host", "x"}}, "anna")), "there is no “web9” in the register “servers”");
+    EXPECT_EQ(fault(service_->set("servers", "web9", {{"host", "x"}}, "anna")),
+              "there is no “web9” in the register “servers”");
     EXPECT_EQ(fault(service_->set("servers", "web1", {{"cores", "2"}}, "anna", 7)),
               "“web1” in “servers” has been changed meanwhile (version 1, expected 7): read it again");
-    EXPECT_EQ(fault(service_->set("servers", "web1", {{"id", "web3"}}, "anna")), "id: the register “servers” has no such field\n  did you mean “id”?");
+    EXPECT_EQ(fault(service_->set("servers", "web1", {{"id", "web3"}}, "anna")),
+              "id: the register “servers” has no such field\n  did you mean “id”?");
     EXPECT_EQ(fault(service_->remove("servers", "web9", "anna")), "there is no “web9” in the register “servers”");
     EXPECT_EQ(service_->set("servers", "web1", {{"host", "WEB1.dk"}}, "anna")->version, 1) << "no change, no version";
     EXPECT_EQ(number("SELECT count(*) FROM log_entry"), 1);
@@ -76,17 +85,22 @@ TEST_P(Rows, TheLogHoldsNoPersonalData) {
     for (auto secret : {"hemmelig", "Hemmelig", "akt"}) EXPECT_EQ(body.find(secret), body.npos) << body;
     EXPECT_EQ(text("SELECT value FROM log_private WHERE idx = 0 AND field = 'row'"), "hemmelig-person");
     EXPECT_EQ(text("SELECT value FROM log_private WHERE idx = 0 AND field = 'by'"), "aktøren");
-    EXPECT_EQ(text("SELECT value FROM log_private WHERE idx = 0 AND field = 'change'"), R"({"before":null,"after":{"name":"Hanne Hemmelig"}})");
+    EXPECT_EQ(text("SELECT value FROM log_private WHERE idx = 0 AND field = 'change'"),
+              R"({"before":null,"after":{"name":"Hanne Hemmelig"}})");
 }
 
 TEST_P(Rows, ReferencesCannotDangle) {
     ASSERT_TRUE(service_->add("suppliers", "acme", {{"country", "DK"}}, "anna"));
     for (int i = 0; i < 7; ++i)
-        ASSERT_TRUE(service_->add("servers", "s" + std::to_string(i), {{"host", "s" + std::to_string(i) + ".dk"}, {"supplier", "acme"}}, "anna"));
+        ASSERT_TRUE(service_->add("servers", "s" + std::to_string(i),
+                                  {{"host", "s" + std::to_string(i) + ".dk"}, {"supplier", "acme"}}, "anna"));
     EXPECT_EQ(words(service_->remove("suppliers", "acme", "anna").error()),
-              "“acme” in “suppliers” is referred to by 7 rows (servers/s0, servers/s1, servers/s2, servers/s3, servers/s4, …): change those first");
-    for (int i = 0; i < 6; ++i) ASSERT_TRUE(service_->set("servers", "s" + std::to_string(i), {{"supplier", ""}}, "anna"));
-    EXPECT_EQ(words(service_->remove("suppliers", "acme", "anna").error()), "“acme” in “suppliers” is referred to by servers/s6: change that first");
+              "“acme” in “suppliers” is referred to by 7 rows (servers/s0, servers/s1, servers/s2, servers/s3, "
+              "servers/s4, …): change those first");
+    for (int i = 0; i < 6; ++i)
+        ASSERT_TRUE(service_->set("servers", "s" + std::to_string(i), {{"supplier", ""}}, "anna"));
+    EXPECT_EQ(words(service_->remove("suppliers", "acme", "anna").error()),
+              "“acme” in “suppliers” is referred to by servers/s6: change that first");
     ASSERT_TRUE(service_->remove("servers", "s6", "anna"));
     EXPECT_TRUE(service_->remove("suppliers", "acme", "anna"));
     // A row may refer to itself, also while it is being made.
@@ -122,11 +136,12 @@ TEST_P(Rows, AreListedInPagesAndSearched) {
 TEST_P(Rows, WhoeverFollowsIsToldInTheSameTransaction) {
     std::vector<std::string> told;
     bool refuse = false;
-    Service service(catalogue_, readers_, *committer_, [&](log::WriteContext&, const std::string& name) -> Result<void> {
-        told.push_back(name);
-        if (refuse) return fail(Code::conflict, "registers.no-actor");
-        return {};
-    });
+    Service service(catalogue_, readers_, *committer_,
+                    [&](log::WriteContext&, const std::string& name) -> Result<void> {
+                        told.push_back(name);
+                        if (refuse) return fail(Code::conflict, "registers.no-actor");
+                        return {};
+                    });
     ASSERT_TRUE(service.add("suppliers", "a", {{"country", "DK"}}, "anna"));
     ASSERT_TRUE(service.import("suppliers", "id,country\nb,SE\nc,NO\n", Format::csv, "anna", false));
     refuse = true;
@@ -139,7 +154,10 @@ TEST_P(Rows, WhoeverFollowsIsToldInTheSameTransaction) {
 TEST_P(Rows, AFieldThatIsNoLongerDeclaredKeepsItsData) {
     ASSERT_TRUE(service_->add("servers", "web1", {{"host", "a.dk"}, {"cores", "4"}}, "anna"));
     Catalogue smaller;
-    ASSERT_TRUE(parse_declarations("[register.servers]\ntitle = \"S\"\n[[register.servers.field]]\nname = \"host\"\ntype = \"host\"\nlabel = \"H\"\n", "s", smaller).empty());
+    ASSERT_TRUE(parse_declarations("[register.servers]\ntitle = \"S\"\n[[register.servers.field]]\nname = "
+                                   "\"host\"\ntype = \"host\"\nlabel = \"H\"\n",
+                                   "s", smaller)
+                    .empty());
     Service service(smaller, readers_, *committer_);
     EXPECT_EQ(service.set("servers", "web1", {{"host", "b.dk"}}, "anna")->fields, (Fields{{"host", "b.dk"}}));
     EXPECT_EQ(service_->get("servers", "web1")->fields, (Fields{{"host", "b.dk"}, {"cores", "4"}, {"class", "own"}}));

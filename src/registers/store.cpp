@@ -30,7 +30,9 @@ std::string action_of(const Planned& change, const Attribution& attribution) {
     return change.what == Planned::What::add ? "add" : "set";
 }
 
-db::Value body_or_null(bool there, const std::string& body) { return there ? db::Value(body) : db::Value(db::Null{}); }
+db::Value body_or_null(bool there, const std::string& body) {
+    return there ? db::Value(body) : db::Value(db::Null{});
+}
 
 // The references that a row holds, as rows of register_reference.
 void references_of(const Register& target, const std::string& id, const Fields& row, std::vector<Values>& out) {
@@ -38,7 +40,8 @@ void references_of(const Register& target, const std::string& id, const Fields& 
         if (!is_reference(field.type)) continue;
         const auto found = row.find(field.name);
         if (found == row.end()) continue;
-        for (auto& to : elements(found->second)) out.push_back({target.name, id, field.name, field.target, std::move(to)});
+        for (auto& to : elements(found->second))
+            out.push_back({target.name, id, field.name, field.target, std::move(to)});
     }
 }
 
@@ -48,44 +51,53 @@ constexpr std::string_view insert_reference =
 
 }  // namespace
 
-std::span<const db::Migration> migrations() { return schema; }
+std::span<const db::Migration> migrations() {
+    return schema;
+}
 
-Result<std::optional<StoredRow>> find_row(db::Connection& connection, std::string_view register_name, std::string_view id) {
-    TRY(const auto row, connection.one("SELECT body, version, updated_at, updated_by FROM register_row WHERE register = ? AND id = ?",
-                                       {std::string(register_name), std::string(id)}));
+Result<std::optional<StoredRow>> find_row(db::Connection& connection, std::string_view register_name,
+                                          std::string_view id) {
+    TRY(const auto row,
+        connection.one("SELECT body, version, updated_at, updated_by FROM register_row WHERE register = ? AND id = ?",
+                       {std::string(register_name), std::string(id)}));
     if (!row) return std::optional<StoredRow>();
     return StoredRow{row->text(0), row->integer(1), row->integer(2), row->text(3)};
 }
 
-Result<std::map<std::string, StoredRow, std::less<>>> all_rows(db::Connection& connection, std::string_view register_name) {
+Result<std::map<std::string, StoredRow, std::less<>>> all_rows(db::Connection& connection,
+                                                               std::string_view register_name) {
     std::map<std::string, StoredRow, std::less<>> out;
     const db::Value parameters[] = {std::string(register_name)};
-    TRY_VOID(connection.each("SELECT id, body, version, updated_at, updated_by FROM register_row WHERE register = ?", parameters,
-                             [&](const db::Row& row) -> Result<bool> {
-                                 out.emplace(row.text(0), StoredRow{row.text(1), row.integer(2), row.integer(3), row.text(4)});
+    TRY_VOID(connection.each("SELECT id, body, version, updated_at, updated_by FROM register_row WHERE register = ?",
+                             parameters, [&](const db::Row& row) -> Result<bool> {
+                                 out.emplace(row.text(0),
+                                             StoredRow{row.text(1), row.integer(2), row.integer(3), row.text(4)});
                                  return true;
                              }));
     return out;
 }
 
 RegisterRow to_row(const Register& target, std::string_view id, const StoredRow& stored) {
-    return {std::string(id), decode(target, stored.body), stored.version, from_micros(stored.updated_at), stored.updated_by};
+    return {std::string(id), decode(target, stored.body), stored.version, from_micros(stored.updated_at),
+            stored.updated_by};
 }
 
-Result<std::string> row_with(db::Connection& connection, const Register& target, const Field& field, std::string_view value,
-                             std::string_view id) {
+Result<std::string> row_with(db::Connection& connection, const Register& target, const Field& field,
+                             std::string_view value, std::string_view id) {
     const std::string extracted = connection.engine() == db::Engine::sqlite
                                       ? "json_extract(body, '$." + field.name + "')"
                                       : "body::json ->> '" + field.name + "'";
-    TRY(const auto row, connection.one("SELECT id FROM register_row WHERE register = ? AND id <> ? AND " + extracted + " = ? LIMIT 1",
-                                       {target.name, std::string(id), std::string(value)}));
+    TRY(const auto row,
+        connection.one("SELECT id FROM register_row WHERE register = ? AND id <> ? AND " + extracted + " = ? LIMIT 1",
+                       {target.name, std::string(id), std::string(value)}));
     return row ? row->text(0) : std::string();
 }
 
 Result<bool> References::exists(const std::string& register_name, const std::string& id) {
     if (register_name == target_->name && also_.contains(id)) return true;
     if (const auto found = loaded_.find(register_name); found != loaded_.end()) return found->second.contains(id);
-    TRY(const auto row, connection_->one("SELECT 1 FROM register_row WHERE register = ? AND id = ?", {register_name, id}));
+    TRY(const auto row,
+        connection_->one("SELECT 1 FROM register_row WHERE register = ? AND id = ?", {register_name, id}));
     return row.has_value();
 }
 
@@ -94,10 +106,11 @@ Result<void> References::load_all() {
         if (!is_reference(field.type) || loaded_.contains(field.target)) continue;
         auto& ids = loaded_[field.target];
         const db::Value parameters[] = {field.target};
-        TRY_VOID(connection_->each("SELECT id FROM register_row WHERE register = ?", parameters, [&](const db::Row& row) -> Result<bool> {
-            ids.insert(row.text(0));
-            return true;
-        }));
+        TRY_VOID(connection_->each("SELECT id FROM register_row WHERE register = ?", parameters,
+                                   [&](const db::Row& row) -> Result<bool> {
+                                       ids.insert(row.text(0));
+                                       return true;
+                                   }));
     }
     return {};
 }
@@ -110,7 +123,9 @@ Result<void> References::check(const Fields& row, std::vector<Error>& faults) {
         for (const auto& id : elements(found->second)) {
             TRY(const bool there, exists(field.target, id));
             if (!there)
-                faults.push_back(fail(Code::invalid, "registers.dangling", {{"field", field.name}, {"register", field.target}, {"id", id}}).error);
+                faults.push_back(fail(Code::invalid, "registers.dangling",
+                                      {{"field", field.name}, {"register", field.target}, {"id", id}})
+                                     .error);
         }
     }
     return {};
@@ -118,16 +133,21 @@ Result<void> References::check(const Fields& row, std::vector<Error>& faults) {
 
 Result<void> check_not_referred_to(db::Connection& connection, const Register& target, std::string_view id) {
     constexpr std::size_t named = 5;
-    TRY(const auto rows, connection.query("SELECT DISTINCT from_register, from_id FROM register_reference WHERE to_register = ? AND to_id = ? "
-                                          "AND NOT (from_register = ? AND from_id = ?) ORDER BY from_register, from_id",
-                                          {target.name, std::string(id), target.name, std::string(id)}));
+    TRY(const auto rows,
+        connection.query(
+            "SELECT DISTINCT from_register, from_id FROM register_reference WHERE to_register = ? AND to_id = ? "
+            "AND NOT (from_register = ? AND from_id = ?) ORDER BY from_register, from_id",
+            {target.name, std::string(id), target.name, std::string(id)}));
     if (rows.rows.empty()) return {};
     std::vector<std::string> names;
     for (const auto& row : rows.rows)
         if (names.size() < named) names.push_back(row.text(0) + "/" + row.text(1));
     if (rows.rows.size() > named) names.emplace_back("…");
-    return fail(Code::conflict, "registers.referred-to", {{"register", target.name}, {"id", std::string(id)},
-                                                          {"count", std::to_string(rows.rows.size())}, {"rows", join(names, ", ")}});
+    return fail(Code::conflict, "registers.referred-to",
+                {{"register", target.name},
+                 {"id", std::string(id)},
+                 {"count", std::to_string(rows.rows.size())},
+                 {"rows", join(names, ", ")}});
 }
 
 Result<void> write_changes(log::WriteContext& context, const Register& target, std::span<const Planned> changes,
@@ -147,8 +167,10 @@ Result<void> write_changes(log::WriteContext& context, const Register& target, s
         const auto version = add ? 1 : remove ? change.before.version : change.before.version + 1;
         const auto body = remove ? std::string() : encode(target, change.after, change.before.body);
         (add ? added : changed) += 1;
-        if (remove) removed.push_back({target.name, change.id});
-        else rows.push_back({target.name, change.id, body, version, now, now, attribution.actor});
+        if (remove)
+            removed.push_back({target.name, change.id});
+        else
+            rows.push_back({target.name, change.id, body, version, now, now, attribution.actor});
         if (!add) old_references.push_back({target.name, change.id});
         if (!remove) references_of(target, change.id, change.after, references);
 
@@ -156,7 +178,8 @@ Result<void> write_changes(log::WriteContext& context, const Register& target, s
         std::int64_t index = -1;
         if (!import || history.size() < max_entries_of_import) {
             // Bodies are JSON already: put side by side, not written as texts inside a text.
-            const std::string both = R"({"before":)" + (add ? "null" : change.before.body) + R"(,"after":)" + (remove ? "null" : body) + "}";
+            const std::string both =
+                R"({"before":)" + (add ? "null" : change.before.body) + R"(,"after":)" + (remove ? "null" : body) + "}";
             index = context.append(log::Entry("register.change")
                                        .text("register", target.name)
                                        .text("action", action)
@@ -167,8 +190,8 @@ Result<void> write_changes(log::WriteContext& context, const Register& target, s
         } else {
             without_entry.push_back(history.size());
         }
-        history.push_back({++sequence, target.name, change.id, action, now, attribution.actor, body_or_null(!add, change.before.body),
-                           body_or_null(!remove, body), index});
+        history.push_back({++sequence, target.name, change.id, action, now, attribution.actor,
+                           body_or_null(!add, change.before.body), body_or_null(!remove, body), index});
     }
     if (import) {
         const auto index = context.append(log::Entry("register.change")
@@ -183,12 +206,17 @@ Result<void> write_changes(log::WriteContext& context, const Register& target, s
     }
     TRY_VOID(db.execute_each("DELETE FROM register_reference WHERE from_register = ? AND from_id = ?", old_references));
     TRY_VOID(db.execute_each("DELETE FROM register_row WHERE register = ? AND id = ?", removed));
-    TRY_VOID(db.execute_each("INSERT INTO register_row(register, id, body, version, created_at, updated_at, updated_by) VALUES(?, ?, ?, ?, ?, ?, ?) "
-                             "ON CONFLICT(register, id) DO UPDATE SET body = excluded.body, version = excluded.version, "
-                             "updated_at = excluded.updated_at, updated_by = excluded.updated_by", rows));
+    TRY_VOID(
+        db.execute_each("INSERT INTO register_row(register, id, body, version, created_at, updated_at, updated_by) "
+                        "VALUES(?, ?, ?, ?, ?, ?, ?) "
+                        "ON CONFLICT(register, id) DO UPDATE SET body = excluded.body, version = excluded.version, "
+                        "updated_at = excluded.updated_at, updated_by = excluded.updated_by",
+                        rows));
     TRY_VOID(db.execute_each(insert_reference, references));
-    return db.execute_each("INSERT INTO register_change(sequence, register, id, action, at, actor, before, after, log_index) "
-                           "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", history);
+    return db.execute_each(
+        "INSERT INTO register_change(sequence, register, id, action, at, actor, before, after, log_index) "
+        "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        history);
 }
 
 Result<void> rebuild_references(db::Connection& connection, const Register& target) {

@@ -25,13 +25,15 @@ struct Planned {
     Fields after;      // add and change
 };
 
-Result<std::optional<StoredRow>> find_row(db::Connection& connection, std::string_view register_name, std::string_view id);
-Result<std::map<std::string, StoredRow, std::less<>>> all_rows(db::Connection& connection, std::string_view register_name);
+Result<std::optional<StoredRow>> find_row(db::Connection& connection, std::string_view register_name,
+                                          std::string_view id);
+Result<std::map<std::string, StoredRow, std::less<>>> all_rows(db::Connection& connection,
+                                                               std::string_view register_name);
 RegisterRow to_row(const Register& target, std::string_view id, const StoredRow& stored);
 
 // Another row than `id` that has this value in a unique field; empty: none.
-Result<std::string> row_with(db::Connection& connection, const Register& target, const Field& field, std::string_view value,
-                             std::string_view id);
+Result<std::string> row_with(db::Connection& connection, const Register& target, const Field& field,
+                             std::string_view value, std::string_view id);
 
 // (register, id) -> is there such a row? `also` are ids of `target` that the same change adds.
 class References {

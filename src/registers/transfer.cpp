@@ -16,7 +16,9 @@ namespace {
 
 using nlohmann::json;
 
-Error import_fault(std::string_view key, Params params = {}) { return fail(Code::invalid, key, params).error; }
+Error import_fault(std::string_view key, Params params = {}) {
+    return fail(Code::invalid, key, params).error;
+}
 
 // Column names of the header; its faults go to `faults`. "" stands for a column that is not to be used.
 std::vector<std::string> read_header(const Register& target, const CsvRecord& record, std::vector<Error>& faults) {
@@ -25,8 +27,10 @@ std::vector<std::string> read_header(const Register& target, const CsvRecord& re
         auto name = lower_ascii(trim(cell));
         const bool known = name == "id" || target.field(name) != nullptr;
         const bool twice = known && std::ranges::find(names, name) != names.end();
-        if (twice) faults.push_back(import_fault("registers.column-twice", {{"field", name}}));
-        else if (!known) faults.push_back(unknown_field(target, trim(cell)));
+        if (twice)
+            faults.push_back(import_fault("registers.column-twice", {{"field", name}}));
+        else if (!known)
+            faults.push_back(unknown_field(target, trim(cell)));
         names.push_back(known && !twice ? name : std::string());
     }
     if (std::ranges::find(names, "id") == names.end()) faults.push_back(import_fault("registers.no-id-column"));
@@ -34,19 +38,26 @@ std::vector<std::string> read_header(const Register& target, const CsvRecord& re
 }
 
 void check_id(Candidate& candidate) {
-    if (candidate.id.empty()) candidate.faults.push_back(import_fault("registers.no-id", {{"field", "id"}}));
-    else if (!valid_id(candidate.id)) candidate.faults.push_back(bad_id(candidate.id));
+    if (candidate.id.empty())
+        candidate.faults.push_back(import_fault("registers.no-id", {{"field", "id"}}));
+    else if (!valid_id(candidate.id))
+        candidate.faults.push_back(bad_id(candidate.id));
 }
 
 // A JSON value as the text that a person would have typed; nullopt for objects and lists in lists.
 std::optional<std::string> as_text(const json& value) {
     switch (value.type()) {
-        case json::value_t::null: return "";
-        case json::value_t::string: return value.get<std::string>();
-        case json::value_t::boolean: return value.get<bool>() ? "true" : "false";
+        case json::value_t::null:
+            return "";
+        case json::value_t::string:
+            return value.get<std::string>();
+        case json::value_t::boolean:
+            return value.get<bool>() ? "true" : "false";
         case json::value_t::number_integer:
-        case json::value_t::number_unsigned: return value.dump();
-        case json::value_t::number_float: return fmt::format("{}", value.get<double>());
+        case json::value_t::number_unsigned:
+            return value.dump();
+        case json::value_t::number_float:
+            return fmt::format("{}", value.get<double>());
         case json::value_t::array: {
             std::vector<std::string> parts;
             for (const auto& element : value) {
@@ -56,7 +67,8 @@ std::optional<std::string> as_text(const json& value) {
             }
             return join(parts, "|");
         }
-        default: return std::nullopt;
+        default:
+            return std::nullopt;
     }
 }
 
@@ -72,9 +84,13 @@ json as_json(const Field& field, const std::string& text) {
 
 }  // namespace
 
-Error bad_id(std::string_view id) { return import_fault("registers.bad-id", {{"field", "id"}, {"text", shorten(id, 60)}}); }
+Error bad_id(std::string_view id) {
+    return import_fault("registers.bad-id", {{"field", "id"}, {"text", shorten(id, 60)}});
+}
 
-std::string file_digest(std::string_view content) { return crypto::hex(crypto::sha256(content)); }
+std::string file_digest(std::string_view content) {
+    return crypto::hex(crypto::sha256(content));
+}
 
 Result<std::vector<Candidate>> read_csv_rows(const Register& target, std::string_view content) {
     TRY(auto reader, CsvReader::open(content));
@@ -89,7 +105,8 @@ Result<std::vector<Candidate>> read_csv_rows(const Register& target, std::string
     // Without names for the cells, or ids for the rows, nothing can be said of the lines below.
     if (std::ranges::find(names, "id") == names.end()) return out;
     while (auto record = reader.next()) {
-        if (!record->fault && std::ranges::all_of(record->cells, [](const auto& cell) { return trim(cell).empty(); })) continue;
+        if (!record->fault && std::ranges::all_of(record->cells, [](const auto& cell) { return trim(cell).empty(); }))
+            continue;
         if (out.size() == max_import_rows)
             return fail(Code::too_large, "registers.too-many-rows", {{"limit", std::to_string(max_import_rows)}});
         Candidate candidate;
@@ -97,13 +114,16 @@ Result<std::vector<Candidate>> read_csv_rows(const Register& target, std::string
         if (record->fault) {
             candidate.faults.push_back(std::move(*record->fault));
         } else if (record->cells.size() != names.size()) {
-            candidate.faults.push_back(import_fault("registers.csv.cells", {{"found", std::to_string(record->cells.size())},
-                                                                           {"expected", std::to_string(names.size())}}));
+            candidate.faults.push_back(import_fault(
+                "registers.csv.cells",
+                {{"found", std::to_string(record->cells.size())}, {"expected", std::to_string(names.size())}}));
         } else {
             Fields input;
             for (std::size_t i = 0; i < names.size(); ++i) {
-                if (names[i] == "id") candidate.id = trim(record->cells[i]);
-                else if (!names[i].empty()) input.emplace(names[i], std::move(record->cells[i]));
+                if (names[i] == "id")
+                    candidate.id = trim(record->cells[i]);
+                else if (!names[i].empty())
+                    input.emplace(names[i], std::move(record->cells[i]));
             }
             check_id(candidate);
             candidate.fields = check_input(target, input, candidate.faults);
@@ -138,9 +158,12 @@ Result<std::vector<Candidate>> read_json_rows(const Register& target, std::strin
         Fields input;
         for (const auto& [name, value] : element.items()) {
             auto text = as_text(value);
-            if (!text) candidate.faults.push_back(import_fault("registers.json.bad-value", {{"field", name}}));
-            else if (name == "id") candidate.id = *text;
-            else input.emplace(name, std::move(*text));
+            if (!text)
+                candidate.faults.push_back(import_fault("registers.json.bad-value", {{"field", name}}));
+            else if (name == "id")
+                candidate.id = *text;
+            else
+                input.emplace(name, std::move(*text));
         }
         check_id(candidate);
         candidate.fields = check_input(target, input, candidate.faults);
@@ -149,7 +172,8 @@ Result<std::vector<Candidate>> read_json_rows(const Register& target, std::strin
     return out;
 }
 
-Result<ImportPlan> plan_import(db::Connection& connection, const Register& target, const std::vector<Candidate>& candidates) {
+Result<ImportPlan> plan_import(db::Connection& connection, const Register& target,
+                               const std::vector<Candidate>& candidates) {
     TRY(const auto existing, all_rows(connection, target.name));
     std::map<std::string_view, std::int64_t> first_line;  // of each id in the file
     std::set<std::string, std::less<>> ids;
@@ -185,8 +209,11 @@ Result<ImportPlan> plan_import(db::Connection& connection, const Register& targe
         } else {
             change.after = with_defaults(target, candidate.fields);
         }
-        if (const auto first = first_line.find(candidate.id); first != first_line.end() && first->second != candidate.line)
-            line.faults.push_back(import_fault("registers.id-twice", {{"field", "id"}, {"id", candidate.id}, {"line", std::to_string(first->second)}}));
+        if (const auto first = first_line.find(candidate.id);
+            first != first_line.end() && first->second != candidate.line)
+            line.faults.push_back(
+                import_fault("registers.id-twice",
+                             {{"field", "id"}, {"id", candidate.id}, {"line", std::to_string(first->second)}}));
         if (candidate.faults.empty()) {
             check_complete(target, change.after, line.faults);
             TRY_VOID(references.check(change.after, line.faults));
@@ -194,10 +221,12 @@ Result<ImportPlan> plan_import(db::Connection& connection, const Register& targe
         for (const auto& field : target.fields) {
             const auto value = change.after.find(field.name);
             if (!field.unique || value == change.after.end() || candidate.id.empty()) continue;
-            const auto [owner, mine] = owners.emplace(std::pair(std::string_view(field.name), value->second), candidate.id);
+            const auto [owner, mine] =
+                owners.emplace(std::pair(std::string_view(field.name), value->second), candidate.id);
             if (!mine && owner->second != candidate.id)
                 line.faults.push_back(fail(Code::conflict, "registers.not-unique",
-                                           {{"field", field.name}, {"text", value->second}, {"id", owner->second}}).error);
+                                           {{"field", field.name}, {"text", value->second}, {"id", owner->second}})
+                                          .error);
         }
         auto& report = plan.report;
         if (!line.faults.empty()) {
@@ -212,7 +241,8 @@ Result<ImportPlan> plan_import(db::Connection& connection, const Register& targe
             line.what = ImportLine::What::change;
             ++report.changed;
         }
-        if (line.what == ImportLine::What::add || line.what == ImportLine::What::change) plan.changes.push_back(std::move(change));
+        if (line.what == ImportLine::What::add || line.what == ImportLine::What::change)
+            plan.changes.push_back(std::move(change));
         report.lines.push_back(std::move(line));
     }
     return plan;
@@ -241,8 +271,10 @@ std::string write_json_rows(const Register& target, const std::vector<RegisterRo
         object["id"] = row.id;
         for (const auto& field : target.fields) {
             const auto found = row.fields.find(field.name);
-            if (found == row.fields.end()) object[field.name] = nullptr;
-            else object[field.name] = as_json(field, found->second);
+            if (found == row.fields.end())
+                object[field.name] = nullptr;
+            else
+                object[field.name] = as_json(field, found->second);
         }
         out.push_back(std::move(object));
     }

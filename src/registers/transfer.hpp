@@ -1,7 +1,7 @@
 // Import and export: files to rows, and rows to files.
 //
-// Import: a column or member that is missing leaves a row that exists as it is, and gives a new row its default. One that
-// is there but empty (null in JSON) means "not set". Lines where every cell is empty are passed over.
+// Import: a column or member that is missing leaves a row that exists as it is, and gives a new row its default. One
+// that is there but empty (null in JSON) means "not set". Lines where every cell is empty are passed over.
 #pragma once
 #include <string>
 #include <string_view>
@@ -30,7 +30,8 @@ struct ImportPlan {
     std::vector<Planned> changes;  // to be written only when no line is faulty
 };
 // Compares with what is there: which rows are new, changed or the same, and what does not go together.
-Result<ImportPlan> plan_import(db::Connection& connection, const Register& target, const std::vector<Candidate>& candidates);
+Result<ImportPlan> plan_import(db::Connection& connection, const Register& target,
+                               const std::vector<Candidate>& candidates);
 
 // Rows in the given order, columns as declared; the same rows give the same bytes.
 std::string write_csv_rows(const Register& target, const std::vector<RegisterRow>& rows, bool excel);

@@ -23,7 +23,8 @@ class Transfer : public ServiceFixture {
         }
         return out;
     }
-    ImportReport import(std::string_view name, std::string_view content, Format format = Format::csv, bool dry_run = false) {
+    ImportReport import(std::string_view name, std::string_view content, Format format = Format::csv,
+                        bool dry_run = false) {
         auto report = service_->import(name, content, format, "anna", dry_run);
         EXPECT_TRUE(report) << words(report.error());
         return report.value_or(ImportReport{});
@@ -33,7 +34,8 @@ class Transfer : public ServiceFixture {
 TEST_P(Transfer, AddsChangesAndLeavesAsTheFileSays) {
     ASSERT_TRUE(import("suppliers", "id,country\nacme,dk\nfoo,SE\n").applied);
     ASSERT_TRUE(import("servers", "id;host;supplier;load\nweb1;a.dk;acme;0,5\nweb2;b.dk;;\n;;;\n").applied);
-    EXPECT_EQ(service_->get("servers", "web1")->fields, (Fields{{"host", "a.dk"}, {"supplier", "acme"}, {"load", "0.5"}, {"class", "own"}}));
+    EXPECT_EQ(service_->get("servers", "web1")->fields,
+              (Fields{{"host", "a.dk"}, {"supplier", "acme"}, {"load", "0.5"}, {"class", "own"}}));
     const std::string file = "ID , load,class\r\nweb2,2.5,\r\nweb1,0.5,own\r\n";
     const auto preview = import("servers", file, Format::csv, true);
     EXPECT_EQ(lines(preview), "2 change web2\n3 same web1\n");
@@ -43,7 +45,8 @@ TEST_P(Transfer, AddsChangesAndLeavesAsTheFileSays) {
     EXPECT_TRUE(report.applied);
     EXPECT_EQ(lines(report), lines(preview));
     EXPECT_EQ(report.changed, 1);
-    EXPECT_EQ(service_->get("servers", "web2")->fields, (Fields{{"host", "b.dk"}, {"load", "2.5"}})) << "an empty cell clears; a missing column does not";
+    EXPECT_EQ(service_->get("servers", "web2")->fields, (Fields{{"host", "b.dk"}, {"load", "2.5"}}))
+        << "an empty cell clears; a missing column does not";
     EXPECT_EQ(service_->history("servers", "web2")->front().action, "import");
     EXPECT_TRUE(import("servers", file).applied);
     EXPECT_EQ(service_->get("servers", "web2")->version, 2) << "the same again changes nothing";
@@ -88,18 +91,22 @@ TEST_P(Transfer, IsAllOrNothingAndNamesEveryBadLine) {
 
 TEST_P(Transfer, NamesTheFaultsOfTheHeader) {
     EXPECT_EQ(lines(import("servers", "host,hozt,host\na.dk,b.dk,c.dk\n")),
-              "1 faulty : hozt: the register “servers” has no such field\n  did you mean “host”?: host: the column stands twice: there is no column “id”\n");
+              "1 faulty : hozt: the register “servers” has no such field\n  did you mean “host”?: host: the column "
+              "stands twice: there is no column “id”\n");
     EXPECT_EQ(lines(import("servers", "id,hozt,host\na,x,a.dk\nb,x,-\n")),
               "1 faulty : hozt: the register “servers” has no such field\n  did you mean “host”?\n"
               "2 add a\n3 faulty b: host: “-” is neither a host name nor an IP address\n");
-    EXPECT_EQ(lines(import("servers", "id,\"host\n")), "1 faulty : the quotation mark opened on line 1 is never closed\n");
+    EXPECT_EQ(lines(import("servers", "id,\"host\n")),
+              "1 faulty : the quotation mark opened on line 1 is never closed\n");
     EXPECT_EQ(service_->import("servers", "", Format::csv, "anna", true).error().message.key, "registers.csv.empty");
-    EXPECT_EQ(service_->import("servers", "id\nM\xF8ller", Format::csv, "anna", false).error().message.key, "registers.csv.not-utf8");
+    EXPECT_EQ(service_->import("servers", "id\nM\xF8ller", Format::csv, "anna", false).error().message.key,
+              "registers.csv.not-utf8");
 }
 
 TEST_P(Transfer, RowsOfOneFileMayReferToEachOther) {
     EXPECT_TRUE(import("people", "id,name,managers\na,A,b\nb,B,a|b\n").applied);
-    EXPECT_EQ(lines(import("people", "id,name,managers\nc,C,d\n")), "2 faulty c: managers: there is no “d” in the register “people”\n");
+    EXPECT_EQ(lines(import("people", "id,name,managers\nc,C,d\n")),
+              "2 faulty c: managers: there is no “d” in the register “people”\n");
 }
 
 TEST_P(Transfer, AUniqueValueMayMoveFromOneRowToAnother) {
@@ -110,14 +117,25 @@ TEST_P(Transfer, AUniqueValueMayMoveFromOneRowToAnother) {
 
 TEST_P(Transfer, WhatIsExportedIsWhatIsImported) {
     ASSERT_TRUE(import("suppliers", "id,country\nacme,DK\n").applied);
-    ASSERT_TRUE(service_->add("servers", "full", {{"host", "full.dk"}, {"supplier", "acme"}, {"class", ""}, {"cores", "3"}, {"load", "-1.25"},
-                                                  {"critical", "ja"}, {"max_down", "90 min"}, {"bought_on", "01-02-2025"}, {"tags", "a|=b|c"},
-                                                  {"note", "=SUM(A1)\n\"x\"; y, z"}}, "anna"));
+    ASSERT_TRUE(service_->add("servers", "full",
+                              {{"host", "full.dk"},
+                               {"supplier", "acme"},
+                               {"class", ""},
+                               {"cores", "3"},
+                               {"load", "-1.25"},
+                               {"critical", "ja"},
+                               {"max_down", "90 min"},
+                               {"bought_on", "01-02-2025"},
+                               {"tags", "a|=b|c"},
+                               {"note", "=SUM(A1)\n\"x\"; y, z"}},
+                              "anna"));
     ASSERT_TRUE(service_->add("servers", "thin", {{"host", "thin.dk"}}, "anna"));
     const auto before = service_->list("servers")->rows;
-    const std::vector<std::string> files{service_->export_rows("servers", Format::csv).value(), service_->export_rows("servers", Format::csv, true).value(),
+    const std::vector<std::string> files{service_->export_rows("servers", Format::csv).value(),
+                                         service_->export_rows("servers", Format::csv, true).value(),
                                          service_->export_rows("servers", Format::json).value()};
-    EXPECT_EQ(files[1].find("\xEF\xBB\xBFid;host;supplier;class;cores;load;critical;max_down;bought_on;tags;note\r\n"), 0u);
+    EXPECT_EQ(files[1].find("\xEF\xBB\xBFid;host;supplier;class;cores;load;critical;max_down;bought_on;tags;note\r\n"),
+              0u);
     EXPECT_NE(files[0].find("\"'=SUM(A1)\n"), std::string::npos);
     for (std::size_t i = 0; i < files.size(); ++i) {
         const auto format = i == 2 ? Format::json : Format::csv;
@@ -133,18 +151,31 @@ TEST_P(Transfer, WhatIsExportedIsWhatIsImported) {
 }
 
 TEST_P(Transfer, JsonHasTypesAndFaults) {
-    EXPECT_TRUE(import("servers", R"([{"id":"a","host":"a.dk","cores":4,"load":0.5,"critical":true,"tags":["x","y"],"class":null,"note":"n"}])", Format::json).applied);
-    EXPECT_EQ(service_->get("servers", "a")->fields,
-              (Fields{{"host", "a.dk"}, {"cores", "4"}, {"load", "0.5"}, {"critical", "true"}, {"tags", "x|y"}, {"note", "n"}}));
+    EXPECT_TRUE(
+        import(
+            "servers",
+            R"([{"id":"a","host":"a.dk","cores":4,"load":0.5,"critical":true,"tags":["x","y"],"class":null,"note":"n"}])",
+            Format::json)
+            .applied);
+    EXPECT_EQ(
+        service_->get("servers", "a")->fields,
+        (Fields{
+            {"host", "a.dk"}, {"cores", "4"}, {"load", "0.5"}, {"critical", "true"}, {"tags", "x|y"}, {"note", "n"}}));
     const auto exported = nlohmann::json::parse(service_->export_rows("servers", Format::json).value());
-    EXPECT_EQ(exported, nlohmann::json::parse(R"([{"id":"a","host":"a.dk","supplier":null,"class":null,"cores":4,"load":0.5,"critical":true,
+    EXPECT_EQ(exported,
+              nlohmann::json::parse(
+                  R"([{"id":"a","host":"a.dk","supplier":null,"class":null,"cores":4,"load":0.5,"critical":true,
         "max_down":null,"bought_on":null,"tags":["x","y"],"note":"n"}])"));
-    EXPECT_EQ(lines(import("servers", R"([5, {"host":"b.dk"}, {"id":"c","host":{"x":1}}, {"id":"d","host":"d.dk","tags":["a|b"]}])", Format::json)),
-              "1 faulty : expected an object: { \"id\": … }\n"
-              "2 faulty : the row has no id\n"
-              "3 faulty c: host: expected a text, a number, true, false, null or a list of texts without “|”\n"
-              "4 faulty d: tags: expected a text, a number, true, false, null or a list of texts without “|”\n");
-    EXPECT_EQ(service_->import("servers", "{}", Format::json, "anna", true).error().message.key, "registers.json.no-array");
+    EXPECT_EQ(
+        lines(import("servers",
+                     R"([5, {"host":"b.dk"}, {"id":"c","host":{"x":1}}, {"id":"d","host":"d.dk","tags":["a|b"]}])",
+                     Format::json)),
+        "1 faulty : expected an object: { \"id\": … }\n"
+        "2 faulty : the row has no id\n"
+        "3 faulty c: host: expected a text, a number, true, false, null or a list of texts without “|”\n"
+        "4 faulty d: tags: expected a text, a number, true, false, null or a list of texts without “|”\n");
+    EXPECT_EQ(service_->import("servers", "{}", Format::json, "anna", true).error().message.key,
+              "registers.json.no-array");
     EXPECT_EQ(service_->import("servers", "[", Format::json, "anna", true).error().message.key, "registers.json.bad");
 }
 
@@ -165,7 +196,10 @@ TEST_P(Transfer, TenThousandRowsInAFewSeconds) {
     // One entry for each of the first thousand, and one that sums up.
     EXPECT_EQ(log::verify_all(*connection_)->size, 1001);
     const auto summary = text("SELECT body FROM log_entry WHERE idx = 1000");
-    EXPECT_NE(summary.find(R"("action":"import","added":10000,"changed":0,"without_entry":9000,"file_sha256":")" + file_digest(file)), summary.npos) << summary;
+    EXPECT_NE(summary.find(R"("action":"import","added":10000,"changed":0,"without_entry":9000,"file_sha256":")" +
+                           file_digest(file)),
+              summary.npos)
+        << summary;
     EXPECT_EQ(service_->history("servers", "s9999")->front().log_index, 1000);
     EXPECT_EQ(import("servers", service_->export_rows("servers", Format::csv).value(), Format::csv, true).same, 10'000);
 }

@@ -37,34 +37,56 @@ std::vector<std::string> Catalogue::names() const {
 
 std::string_view to_string(FieldType type) {
     switch (type) {
-        case FieldType::text: return "text";
-        case FieldType::long_text: return "long_text";
-        case FieldType::integer: return "integer";
-        case FieldType::number: return "number";
-        case FieldType::boolean: return "boolean";
-        case FieldType::date: return "date";
-        case FieldType::moment: return "moment";
-        case FieldType::duration: return "duration";
-        case FieldType::choice: return "choice";
-        case FieldType::choices: return "choices";
-        case FieldType::country: return "country";
-        case FieldType::email: return "email";
-        case FieldType::url: return "url";
-        case FieldType::host: return "host";
-        case FieldType::reference: return "reference";
-        case FieldType::references: return "references";
-        case FieldType::roles: return "roles";
-        case FieldType::list: return "list";
+        case FieldType::text:
+            return "text";
+        case FieldType::long_text:
+            return "long_text";
+        case FieldType::integer:
+            return "integer";
+        case FieldType::number:
+            return "number";
+        case FieldType::boolean:
+            return "boolean";
+        case FieldType::date:
+            return "date";
+        case FieldType::moment:
+            return "moment";
+        case FieldType::duration:
+            return "duration";
+        case FieldType::choice:
+            return "choice";
+        case FieldType::choices:
+            return "choices";
+        case FieldType::country:
+            return "country";
+        case FieldType::email:
+            return "email";
+        case FieldType::url:
+            return "url";
+        case FieldType::host:
+            return "host";
+        case FieldType::reference:
+            return "reference";
+        case FieldType::references:
+            return "references";
+        case FieldType::roles:
+            return "roles";
+        case FieldType::list:
+            return "list";
     }
     return "text";
 }
 
 std::string_view to_string(Personal personal) {
     switch (personal) {
-        case Personal::none: return "none";
-        case Personal::ordinary: return "ordinary";
-        case Personal::confidential: return "confidential";
-        case Personal::special: return "special";
+        case Personal::none:
+            return "none";
+        case Personal::ordinary:
+            return "ordinary";
+        case Personal::confidential:
+            return "confidential";
+        case Personal::special:
+            return "special";
     }
     return "none";
 }

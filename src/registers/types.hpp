@@ -19,19 +19,19 @@ enum class FieldType {
     integer,
     number,
     boolean,
-    date,       // YYYY-MM-DD
-    moment,     // RFC 3339, kept in UTC to the second
-    duration,   // "24h"; in the view as whole seconds
-    choice,     // one of `choices`
-    choices,    // several of `choices`; in CSV separated by '|'
-    country,    // ISO 3166-1 alpha-2
+    date,      // YYYY-MM-DD
+    moment,    // RFC 3339, kept in UTC to the second
+    duration,  // "24h"; in the view as whole seconds
+    choice,    // one of `choices`
+    choices,   // several of `choices`; in CSV separated by '|'
+    country,   // ISO 3166-1 alpha-2
     email,
     url,
-    host,       // DNS name or IP address
-    reference,  // id of a row in register `references`
-    references, // several, separated by '|' in CSV
-    roles,      // roles of the policy
-    list,       // free texts, separated by '|' in CSV
+    host,        // DNS name or IP address
+    reference,   // id of a row in register `references`
+    references,  // several, separated by '|' in CSV
+    roles,       // roles of the policy
+    list,        // free texts, separated by '|' in CSV
 };
 
 // GDPR: what kind of personal data a field holds, if any.
@@ -58,16 +58,16 @@ struct Field {
 };
 
 struct Register {
-    std::string name;      // "servers": also its SQL view, with '-' turned into '_'
-    Text title;            // "Servere"
-    Text singular;         // "server"
+    std::string name;  // "servers": also its SQL view, with '-' turned into '_'
+    Text title;        // "Servere"
+    Text singular;     // "server"
     Text help;
-    std::string retention; // how long after the row has ended it is kept, e.g. "5 years"; empty: as long as it is true
-    std::string ended_by;  // the date field after which the row counts as ended ("left_on"); may be empty
+    std::string retention;  // how long after the row has ended it is kept, e.g. "5 years"; empty: as long as it is true
+    std::string ended_by;   // the date field after which the row counts as ended ("left_on"); may be empty
     std::vector<Field> fields;  // "id" is always there and not listed
     bool personal() const;      // any field with personal data: its row ids are then kept out of the log
     const Field* field(std::string_view name) const;
-    std::string view() const;   // name with '-' -> '_'
+    std::string view() const;  // name with '-' -> '_'
 };
 
 class Catalogue {

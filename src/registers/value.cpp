@@ -28,8 +28,10 @@ Normal one_line(const Field& field, std::string_view text) {
     if (text.size() > max_text_bytes)
         return fail(Code::invalid, "registers.text-too-long",
                     {{"field", field.name}, {"limit", std::to_string(max_text_bytes)}});
-    if (text.find_first_of("\r\n") != text.npos) return bad(field, "registers.text-has-lines", text.substr(0, text.find_first_of("\r\n")));
-    if (std::ranges::any_of(text, control_character)) return fail(Code::invalid, "registers.text-control", {{"field", field.name}});
+    if (text.find_first_of("\r\n") != text.npos)
+        return bad(field, "registers.text-has-lines", text.substr(0, text.find_first_of("\r\n")));
+    if (std::ranges::any_of(text, control_character))
+        return fail(Code::invalid, "registers.text-control", {{"field", field.name}});
     return std::string(text);
 }
 
@@ -49,7 +51,9 @@ Normal several_lines(const Field& field, std::string_view text) {
     return out;
 }
 
-std::string plain_number(double value) { return fmt::format("{}", value); }
+std::string plain_number(double value) {
+    return fmt::format("{}", value);
+}
 
 // nullopt when inside the limits of the field.
 std::optional<Fail> outside(const Field& field, double value, std::string_view text) {
@@ -140,7 +144,8 @@ Normal choice(const Field& field, std::string_view text) {
     }
     const auto folded = fold_case(text);
     for (const auto& option : field.choices)
-        if (fold_case(option.value) == folded || fold_case(option.label.da) == folded || fold_case(option.label.en) == folded)
+        if (fold_case(option.value) == folded || fold_case(option.label.da) == folded ||
+            fold_case(option.label.en) == folded)
             return option.value;
     auto fault = fail(Code::invalid, "registers.bad-choice",
                       {{"field", field.name}, {"text", shorten(text, 60)}, {"choices", join(values, ", ")}});
@@ -168,10 +173,13 @@ Normal or_bad(std::optional<std::string> value, const Field& field, std::string_
 
 Normal element(const Field& field, std::string_view text) {
     switch (field.type) {
-        case FieldType::choices: return choice(field, text);
+        case FieldType::choices:
+            return choice(field, text);
         case FieldType::references:
-        case FieldType::roles: return identifier(field, text);
-        default: return one_line(field, text);
+        case FieldType::roles:
+            return identifier(field, text);
+        default:
+            return one_line(field, text);
     }
 }
 
@@ -181,7 +189,8 @@ Normal several(const Field& field, std::string_view text) {
         if (trim(part).empty()) continue;
         TRY(auto value, element(field, trim(part)));
         // The others are sets: naming somebody twice means no more than once.
-        if (field.type == FieldType::list || std::ranges::find(values, value) == values.end()) values.push_back(std::move(value));
+        if (field.type == FieldType::list || std::ranges::find(values, value) == values.end())
+            values.push_back(std::move(value));
     }
     auto joined = join(values, "|");
     if (joined.size() > max_long_text_bytes)
@@ -193,13 +202,17 @@ Normal several(const Field& field, std::string_view text) {
 }  // namespace
 
 bool is_several(FieldType type) {
-    return type == FieldType::choices || type == FieldType::references || type == FieldType::roles || type == FieldType::list;
+    return type == FieldType::choices || type == FieldType::references || type == FieldType::roles ||
+           type == FieldType::list;
 }
 
-bool is_reference(FieldType type) { return type == FieldType::reference || type == FieldType::references; }
+bool is_reference(FieldType type) {
+    return type == FieldType::reference || type == FieldType::references;
+}
 
 bool reads_as_number(FieldType type) {
-    return type == FieldType::integer || type == FieldType::number || type == FieldType::boolean || type == FieldType::duration;
+    return type == FieldType::integer || type == FieldType::number || type == FieldType::boolean ||
+           type == FieldType::duration;
 }
 
 Result<std::string> normalise(const Field& field, std::string_view raw) {
@@ -207,24 +220,39 @@ Result<std::string> normalise(const Field& field, std::string_view raw) {
     const auto text = trim(raw);
     if (text.empty()) return std::string();
     switch (field.type) {
-        case FieldType::text: return one_line(field, text);
-        case FieldType::long_text: return several_lines(field, text);
-        case FieldType::integer: return integer(field, text);
-        case FieldType::number: return number(field, text);
-        case FieldType::boolean: return boolean(field, text);
-        case FieldType::date: return date(field, text);
-        case FieldType::moment: return moment(field, text);
-        case FieldType::duration: return duration(field, text);
-        case FieldType::choice: return choice(field, text);
-        case FieldType::country: return country(field, text);
-        case FieldType::email: return or_bad(normal_email(text), field, "registers.bad-email", text);
-        case FieldType::url: return or_bad(normal_url(text), field, "registers.bad-url", text);
-        case FieldType::host: return or_bad(normal_host(text), field, "registers.bad-host", text);
-        case FieldType::reference: return identifier(field, text);
+        case FieldType::text:
+            return one_line(field, text);
+        case FieldType::long_text:
+            return several_lines(field, text);
+        case FieldType::integer:
+            return integer(field, text);
+        case FieldType::number:
+            return number(field, text);
+        case FieldType::boolean:
+            return boolean(field, text);
+        case FieldType::date:
+            return date(field, text);
+        case FieldType::moment:
+            return moment(field, text);
+        case FieldType::duration:
+            return duration(field, text);
+        case FieldType::choice:
+            return choice(field, text);
+        case FieldType::country:
+            return country(field, text);
+        case FieldType::email:
+            return or_bad(normal_email(text), field, "registers.bad-email", text);
+        case FieldType::url:
+            return or_bad(normal_url(text), field, "registers.bad-url", text);
+        case FieldType::host:
+            return or_bad(normal_host(text), field, "registers.bad-host", text);
+        case FieldType::reference:
+            return identifier(field, text);
         case FieldType::choices:
         case FieldType::references:
         case FieldType::roles:
-        case FieldType::list: return several(field, text);
+        case FieldType::list:
+            return several(field, text);
     }
     return std::string(text);
 }

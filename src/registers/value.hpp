@@ -25,7 +25,8 @@ bool is_several(FieldType type);
 bool is_reference(FieldType type);
 bool reads_as_number(FieldType type);  // in SQL: integer, number, boolean (0/1) and duration (seconds)
 
-inline constexpr std::pair<char, std::int64_t> duration_units[] = {{'w', 604800}, {'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
+inline constexpr std::pair<char, std::int64_t> duration_units[] = {
+    {'w', 604800}, {'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
 
 // What people type becomes the form above. Empty text means "not set" and gives empty text. Faults are Code::invalid
 // with the parameter "field"; whether a row that is referred to exists is not looked at here.

@@ -16,7 +16,9 @@ Field of(FieldType type) {
     return field;
 }
 
-std::string key_of(const Result<std::string>& result) { return result ? "" : result.error().message.key; }
+std::string key_of(const Result<std::string>& result) {
+    return result ? "" : result.error().message.key;
+}
 
 TEST(Value, BringsWhatPeopleTypeToOneForm) {
     struct {
@@ -74,7 +76,10 @@ TEST(Value, RefusesTheRestWithAReason) {
         const char* key;
     } const cases[] = {
         {FieldType::text, "a\nb", "registers.text-has-lines"},
-        {FieldType::text, "a\x01" "b", "registers.text-control"},
+        {FieldType::text,
+         "a\x01"
+         "b",
+         "registers.text-control"},
         {FieldType::text, std::string("a\0b", 3), "registers.text-control"},
         {FieldType::text, "caf\xE9", "registers.text-not-utf8"},
         {FieldType::text, std::string(max_text_bytes + 1, 'x'), "registers.text-too-long"},

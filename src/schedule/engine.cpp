@@ -18,19 +18,22 @@ using Steady = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr auto sweep_every = std::chrono::seconds(1);
-constexpr auto look_again = milliseconds(500);   // for due runs that another process has made
+constexpr auto look_again = milliseconds(500);  // for due runs that another process has made
 constexpr auto clock_tolerance = std::chrono::seconds(2);
-constexpr std::int64_t claim_limit = 4'000;      // claims in hand for one kind, at most
-constexpr double claim_ahead_seconds = 0.25;     // as many claims ahead as workers do in this time
+constexpr std::int64_t claim_limit = 4'000;   // claims in hand for one kind, at most
+constexpr double claim_ahead_seconds = 0.25;  // as many claims ahead as workers do in this time
 
 // The rows behind subjects, many at a time. A row that has gone in the meantime is simply not there.
-Result<std::map<std::string, registers::Fields>> load_rows(db::Connection& connection, const std::vector<Claim>& claims) {
+Result<std::map<std::string, registers::Fields>> load_rows(db::Connection& connection,
+                                                           const std::vector<Claim>& claims) {
     constexpr std::size_t chunk = 64;
     static const std::string sql = [] {
         // CROSS JOIN keeps SQLite from walking the whole register for each chunk.
         std::string text = "WITH wanted(register, id) AS (VALUES (?, ?)";
         for (std::size_t i = 1; i < chunk; ++i) text += ", (?, ?)";
-        return text + ") SELECT r.register, r.id, r.body FROM wanted w CROSS JOIN register_row r WHERE r.register = w.register AND r.id = w.id";
+        return text +
+               ") SELECT r.register, r.id, r.body FROM wanted w CROSS JOIN register_row r WHERE r.register = "
+               "w.register AND r.id = w.id";
     }();
     std::vector<std::string> subjects;
     for (const auto& claim : claims)
@@ -48,7 +51,8 @@ Result<std::map<std::string, registers::Fields>> load_rows(db::Connection& conne
             auto& fields = rows[row.text(0) + "/" + row.text(1)];
             const auto body = nlohmann::json::parse(row.text(2), nullptr, false);
             if (body.is_object())
-                for (const auto& [name, value] : body.items()) fields[name] = value.is_string() ? value.get<std::string>() : value.dump();
+                for (const auto& [name, value] : body.items())
+                    fields[name] = value.is_string() ? value.get<std::string>() : value.dump();
             fields["id"] = row.text(1);
             return true;
         }));
@@ -88,8 +92,8 @@ struct Engine::Impl {
     std::condition_variable changed;
     std::shared_ptr<const Plan> plan;
     bool stopping = false, woken = false;
-    std::map<std::string, std::int64_t> in_hand;   // claims by kind
-    std::map<std::string, double> seconds_a_run;   // moving average by kind
+    std::map<std::string, std::int64_t> in_hand;  // claims by kind
+    std::map<std::string, double> seconds_a_run;  // moving average by kind
     std::priority_queue<Retry> retries;
     EngineStats stats;
 
@@ -102,7 +106,13 @@ struct Engine::Impl {
     Workers workers;  // last: its threads use everything above until they are joined
 
     Impl(log::Committer& c, db::Pool& r, checks::Environment e, const Clock& k, EngineOptions o, Report p)
-        : committer(c), readers(r), environment(std::move(e)), clock(k), options(std::move(o)), report(std::move(p)), workers(options.threads, options.per_subject) {
+        : committer(c),
+          readers(r),
+          environment(std::move(e)),
+          clock(k),
+          options(std::move(o)),
+          report(std::move(p)),
+          workers(options.threads, options.per_subject) {
         environment.clock = &clock;
         environment.readers = &readers;
         recorder = std::make_unique<Recorder>(
@@ -110,7 +120,9 @@ struct Engine::Impl {
             [this](const Error& error, std::size_t dropped) { on_record_failure(error, dropped); });
     }
 
-    void tell(const Error& error) const { if (report) report(error); }
+    void tell(const Error& error) const {
+        if (report) report(error);
+    }
     std::shared_ptr<const Plan> current_plan() const {
         std::scoped_lock lock(mutex);
         return plan;
@@ -145,14 +157,16 @@ struct Engine::Impl {
     // --- running one check ------------------------------------------------------------------------------------------
     void carry_out(const std::shared_ptr<Run>& run, const std::shared_ptr<std::atomic<bool>>& live) {
         const auto begun = Steady::now();
-        const checks::CollectRequest request{run->control, run->subjects, run->claims.front().planned, Deadline(begun + run->control->timeout), &environment,
-                                             &run->plan->calendar};
+        const checks::CollectRequest request{
+            run->control, run->subjects,       run->claims.front().planned, Deadline(begun + run->control->timeout),
+            &environment, &run->plan->calendar};
         auto judgements = checks::run(*run->kind, request);
         if (!live->load()) return;  // cut off in the meantime: that has been logged
         {
             std::scoped_lock lock(mutex);
             auto& average = seconds_a_run[run->control->kind];
-            const double took = std::chrono::duration<double>(Steady::now() - begun).count() / double(run->subjects.size());
+            const double took =
+                std::chrono::duration<double>(Steady::now() - begun).count() / double(run->subjects.size());
             average = average == 0 ? took : 0.9 * average + 0.1 * took;
         }
         finish(run, std::move(judgements));
@@ -168,10 +182,21 @@ struct Engine::Impl {
         for (std::size_t i = 0; i < run->claims.size(); ++i) {
             const auto& claim = run->claims[i];
             const auto outcome = judgements[i].outcome;
-            const bool retry = run->attempt <= run->control->retries && (outcome == checks::Outcome::fail || outcome == checks::Outcome::unknown);
-            Outcome item{run->control, claim.subject, claim.planned, now, std::move(judgements[i]), claim.attempt - 1 + run->attempt, !retry, 0, {}, nodes.self()};
+            const bool retry = run->attempt <= run->control->retries &&
+                               (outcome == checks::Outcome::fail || outcome == checks::Outcome::unknown);
+            Outcome item{run->control,
+                         claim.subject,
+                         claim.planned,
+                         now,
+                         std::move(judgements[i]),
+                         claim.attempt - 1 + run->attempt,
+                         !retry,
+                         0,
+                         {},
+                         nodes.self()};
             const auto interval = run->control->cadence.interval;
-            if (!retry && run->control->cadence.form == policy::Cadence::Form::interval && interval.count() > 0 && now > claim.planned)
+            if (!retry && run->control->cadence.form == policy::Cadence::Form::interval && interval.count() > 0 &&
+                now > claim.planned)
                 item.skipped = (now - claim.planned) / interval;
             items.push_back({std::move(item), run->plan});
             if (retry) {
@@ -189,7 +214,8 @@ struct Engine::Impl {
     void dispatch(const std::shared_ptr<Run>& run) {
         Workers::Task task;
         task.kind = run->control->kind;
-        task.subject = run->subjects.size() == 1 && run->subjects[0].id != company ? run->subjects[0].id : std::string();
+        task.subject =
+            run->subjects.size() == 1 && run->subjects[0].id != company ? run->subjects[0].id : std::string();
         task.kind_limit = run->kind->spec->max_concurrent;
         task.timeout = std::chrono::duration_cast<milliseconds>(run->control->timeout);
         task.run = [this, run, live = task.live] { carry_out(run, live); };
@@ -206,7 +232,8 @@ struct Engine::Impl {
         workers.add(std::move(task));
     }
 
-    // --- one round of the dispatcher ----------------------------------------------------------------------------------
+    // --- one round of the dispatcher
+    // ----------------------------------------------------------------------------------
     Result<void> watch_clock() {
         const auto wall = clock.now();
         const auto steady = clock.steady();
@@ -220,7 +247,9 @@ struct Engine::Impl {
         }
         tell(fail(Code::conflict, "schedule.clock-step", {{"step", format_duration(step)}}).error);
         return committer.write([&](log::WriteContext& context) -> Result<void> {
-            context.append(log::Entry("clock.step").text("src", nodes.self()).integer("ms", std::chrono::duration_cast<milliseconds>(step).count()));
+            context.append(log::Entry("clock.step")
+                               .text("src", nodes.self())
+                               .integer("ms", std::chrono::duration_cast<milliseconds>(step).count()));
             return {};
         });
     }
@@ -264,7 +293,9 @@ struct Engine::Impl {
             bool any = false;
             {
                 TRY(const auto reader, readers.get());
-                TRY(const auto row, reader->one("SELECT 1 FROM subject_state WHERE state <> 1 AND deadline_at < ? LIMIT 1", {to_micros(clock.now())}));
+                TRY(const auto row,
+                    reader->one("SELECT 1 FROM subject_state WHERE state <> 1 AND deadline_at < ? LIMIT 1",
+                                {to_micros(clock.now())}));
                 any = row.has_value();
             }
             if (!any) return {};
@@ -284,16 +315,23 @@ struct Engine::Impl {
         const double average = seconds_a_run[kind.spec->name];
         const auto limit = kind.spec->max_concurrent;
         const double ahead = average <= 0 ? limit : limit * std::max(1.0, claim_ahead_seconds / average);
-        const auto target = kind.spec->mode == policy::Mode::batch ? claim_limit : std::clamp(std::int64_t(ahead), std::int64_t(limit), claim_limit);
+        const auto target = kind.spec->mode == policy::Mode::batch
+                                ? claim_limit
+                                : std::clamp(std::int64_t(ahead), std::int64_t(limit), claim_limit);
         return target - in_hand[kind.spec->name];
     }
 
-    // Claims what is due of one kind and hands it to the workers. Returns when the kind's next run is due, if it has one.
-    Result<std::optional<Timestamp>> claim_due(const std::shared_ptr<const Plan>& now_plan, const checks::Kind& kind, bool& claimed) {
+    // Claims what is due of one kind and hands it to the workers. Returns when the kind's next run is due, if it has
+    // one.
+    Result<std::optional<Timestamp>> claim_due(const std::shared_ptr<const Plan>& now_plan, const checks::Kind& kind,
+                                               bool& claimed) {
         std::optional<Timestamp> next;
         {
             TRY(const auto reader, readers.get());
-            TRY(const auto row, reader->one("SELECT planned_at FROM subject_state WHERE kind = ? AND state = 0 ORDER BY planned_at LIMIT 1", {kind.spec->name}));
+            TRY(const auto row,
+                reader->one(
+                    "SELECT planned_at FROM subject_state WHERE kind = ? AND state = 0 ORDER BY planned_at LIMIT 1",
+                    {kind.spec->name}));
             if (!row) return next;
             next = row->time(0);
         }
@@ -326,7 +364,8 @@ struct Engine::Impl {
             }
             checks::Subject subject{claim.subject, std::move(rows[claim.subject])};
             const bool batch = kind.spec->mode == policy::Mode::batch;
-            auto& run = batch ? batches[{control->id, claim.planned}] : batches[{claim.control + "\n" + claim.subject, claim.planned}];
+            auto& run = batch ? batches[{control->id, claim.planned}]
+                              : batches[{claim.control + "\n" + claim.subject, claim.planned}];
             if (!run) run = std::make_shared<Run>(Run{now_plan, control, &kind, {}, {}, 1});
             run->subjects.push_back(std::move(subject));
             run->claims.push_back(std::move(claim));
@@ -370,7 +409,8 @@ struct Engine::Impl {
         TRY_VOID(beat());
         recorder->flush();
         const int lost = workers.sweep(std::chrono::duration_cast<milliseconds>(options.cut_off_after));
-        if (lost > options.cut_off_limit) return fail(Code::internal, "schedule.too-many-hung", {{"count", std::to_string(lost)}});
+        if (lost > options.cut_off_limit)
+            return fail(Code::internal, "schedule.too-many-hung", {{"count", std::to_string(lost)}});
         run_retries();
         if (!now_plan) return result;
         TRY_VOID(sweep_missed(*now_plan));
@@ -380,7 +420,9 @@ struct Engine::Impl {
             if (next) result.wait = std::clamp(Duration(*next - clock.now()), Duration(milliseconds(2)), result.wait);
         }
         std::scoped_lock lock(mutex);
-        if (!retries.empty()) result.wait = std::clamp(std::chrono::duration_cast<Duration>(retries.top().at - Steady::now()), Duration(0), result.wait);
+        if (!retries.empty())
+            result.wait = std::clamp(std::chrono::duration_cast<Duration>(retries.top().at - Steady::now()),
+                                     Duration(0), result.wait);
         return result;
     }
 
@@ -393,8 +435,10 @@ struct Engine::Impl {
         for (;;) {
             auto result = round();
             Duration wait = look_again;
-            if (result) wait = result->wait;
-            else tell(result.error());
+            if (result)
+                wait = result->wait;
+            else
+                tell(result.error());
             std::unique_lock lock(mutex);
             if (stopping) return;
             // Workers that are full are woken by on_recorded; a due run that nobody has room for needs no spinning.
@@ -405,8 +449,10 @@ struct Engine::Impl {
     }
 };
 
-Engine::Engine(log::Committer& committer, db::Pool& readers, checks::Environment environment, const Clock& clock, EngineOptions options, Report report)
-    : impl_(std::make_unique<Impl>(committer, readers, std::move(environment), clock, std::move(options), std::move(report))) {}
+Engine::Engine(log::Committer& committer, db::Pool& readers, checks::Environment environment, const Clock& clock,
+               EngineOptions options, Report report)
+    : impl_(std::make_unique<Impl>(committer, readers, std::move(environment), clock, std::move(options),
+                                   std::move(report))) {}
 
 Engine::~Engine() {
     if (impl_->joined) stop(std::chrono::seconds(5));
@@ -420,7 +466,9 @@ void Engine::set_plan(std::shared_ptr<const Plan> plan) {
     wake();
 }
 
-std::shared_ptr<const Plan> Engine::plan() const { return impl_->current_plan(); }
+std::shared_ptr<const Plan> Engine::plan() const {
+    return impl_->current_plan();
+}
 
 void Engine::wake() {
     std::scoped_lock lock(impl_->mutex);
@@ -428,7 +476,9 @@ void Engine::wake() {
     impl_->changed.notify_all();
 }
 
-const std::string& Engine::node() const { return impl_->nodes.self(); }
+const std::string& Engine::node() const {
+    return impl_->nodes.self();
+}
 
 EngineStats Engine::stats() const {
     std::scoped_lock lock(impl_->mutex);
@@ -438,7 +488,8 @@ EngineStats Engine::stats() const {
 }
 
 Result<void> Engine::join() {
-    TRY_VOID(impl_->committer.write([&](log::WriteContext& context) { return impl_->nodes.join(context, impl_->options.version); }));
+    TRY_VOID(impl_->committer.write(
+        [&](log::WriteContext& context) { return impl_->nodes.join(context, impl_->options.version); }));
     impl_->joined = true;
     impl_->next_beat = Steady::now() + impl_->options.heartbeat;
     return impl_->take_over();
@@ -450,7 +501,8 @@ Result<void> Engine::run_due(Deadline deadline, const std::function<void(std::in
         impl_->probes_only = probes_only;
         for (;;) {
             auto round = impl_->round();
-            // Something may have fallen due while the last outcomes were written: done is only what two rounds agree on.
+            // Something may have fallen due while the last outcomes were written: done is only what two rounds agree
+            // on.
             if (round && !round->claimed && impl_->idle()) round = impl_->round();
             if (!round) {
                 impl_->probes_only = false;
@@ -489,22 +541,29 @@ void Engine::stop(milliseconds drain) {
     impl_->recorder->wait_empty(drain);
     // What was claimed and has no outcome goes back: due again, at once, for whoever comes next.
     auto left = impl_->committer.write([&](log::WriteContext& context) -> Result<void> {
-        TRY_VOID(context.db().execute("UPDATE subject_state SET state = 0, node = NULL, attempt = attempt - 1 WHERE state = 1 AND node = ?", {impl_->nodes.self()}));
+        TRY_VOID(context.db().execute(
+            "UPDATE subject_state SET state = 0, node = NULL, attempt = attempt - 1 WHERE state = 1 AND node = ?",
+            {impl_->nodes.self()}));
         return impl_->nodes.leave(context);
     });
     if (!left) impl_->tell(left.error());
     impl_->joined = false;
 }
 
-Result<std::int64_t> request_run(log::Committer& committer, const Plan& plan, std::string_view control, std::string_view by) {
+Result<std::int64_t> request_run(log::Committer& committer, const Plan& plan, std::string_view control,
+                                 std::string_view by) {
     const auto* known = plan.control(control);
     if (known == nullptr) return fail(Code::not_found, "schedule.no-control", {{"control", std::string(control)}});
     std::int64_t count = 0;
     TRY_VOID(committer.write([&](log::WriteContext& context) -> Result<void> {
         const auto deadline = context.now() + known->window + known->grace;
-        TRY(count, context.db().execute("UPDATE subject_state SET planned_at = ?, deadline_at = ? WHERE control = ? AND state = 0 AND planned_at > ?",
-                                        {to_micros(context.now()), to_micros(deadline), std::string(control), to_micros(context.now())}));
-        if (count > 0) context.append(log::Entry("control.request").control(control).integer("count", count).private_text("by", by));
+        TRY(count, context.db().execute("UPDATE subject_state SET planned_at = ?, deadline_at = ? WHERE control = ? "
+                                        "AND state = 0 AND planned_at > ?",
+                                        {to_micros(context.now()), to_micros(deadline), std::string(control),
+                                         to_micros(context.now())}));
+        if (count > 0)
+            context.append(
+                log::Entry("control.request").control(control).integer("count", count).private_text("by", by));
         return {};
     }));
     return count;

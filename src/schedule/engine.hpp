@@ -14,11 +14,11 @@ namespace tilsyn::schedule {
 struct EngineOptions {
     std::string version;
     int threads = 16;
-    int per_subject = 2;                            // checks of one subject at the same time (the company has no bound)
+    int per_subject = 2;  // checks of one subject at the same time (the company has no bound)
     std::chrono::seconds heartbeat{5};
-    std::chrono::seconds dead_after{15};            // a node whose heartbeat stands still this long is dead
-    std::chrono::seconds cut_off_after{5};          // beyond its timeout, a check that has not come back is given up
-    int cut_off_limit = 8;                          // checks that never come back, before the engine asks to be restarted
+    std::chrono::seconds dead_after{15};    // a node whose heartbeat stands still this long is dead
+    std::chrono::seconds cut_off_after{5};  // beyond its timeout, a check that has not come back is given up
+    int cut_off_limit = 8;                  // checks that never come back, before the engine asks to be restarted
 };
 
 // Lag: from planned to durably logged. Bucket i counts lags below 2^i milliseconds.
@@ -34,7 +34,8 @@ class Engine {
     // Told of what an operator should know (a cut-off check, a database that is away). Any thread.
     using Report = std::function<void(const Error&)>;
 
-    Engine(log::Committer& committer, db::Pool& readers, checks::Environment environment, const Clock& clock, EngineOptions options, Report report);
+    Engine(log::Committer& committer, db::Pool& readers, checks::Environment environment, const Clock& clock,
+           EngineOptions options, Report report);
     ~Engine();
 
     // The policy in force from now on. Runs under way finish under the one they began with.
@@ -60,6 +61,7 @@ class Engine {
 };
 
 // Makes a control's waiting runs due now, as somebody asks for. Returns how many.
-Result<std::int64_t> request_run(log::Committer& committer, const Plan& plan, std::string_view control, std::string_view by);
+Result<std::int64_t> request_run(log::Committer& committer, const Plan& plan, std::string_view control,
+                                 std::string_view by);
 
 }  // namespace tilsyn::schedule

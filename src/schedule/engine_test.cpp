@@ -25,7 +25,9 @@ class Running : public testing::TestWithParam<db::Engine> {
         ASSERT_TRUE(done) << render(done.error(), Lang::en);
         engine->stop(5s);
     }
-    std::int64_t count(const std::string& where) { return schedule_.number("SELECT count(*) FROM observation WHERE " + where); }
+    std::int64_t count(const std::string& where) {
+        return schedule_.number("SELECT count(*) FROM observation WHERE " + where);
+    }
     findings::ControlVerdict verdict(std::size_t index = 0) {
         return findings::verdicts(*schedule_.connection, schedule_.plan->policy, clock_.now()).value().at(index);
     }
@@ -71,7 +73,8 @@ TEST_P(Running, RetriesAreLoggedOneByOne) {
     EXPECT_EQ(count("outcome = 'fail' AND attempt = 1"), 1);
     EXPECT_EQ(count("outcome = 'pass' AND attempt = 2"), 1);
     EXPECT_EQ(verdict().verdict, Verdict::pass);
-    EXPECT_EQ(schedule_.number("SELECT count(*) FROM finding"), 0) << "a failed attempt that a retry mends opens nothing";
+    EXPECT_EQ(schedule_.number("SELECT count(*) FROM finding"), 0)
+        << "a failed attempt that a retry mends opens nothing";
     EXPECT_EQ(schedule_.number("SELECT count(*) FROM log_entry WHERE body LIKE '%\"k\":\"control.attempt\"%'"), 1);
 }
 
@@ -92,13 +95,17 @@ TEST_P(Running, AFailureOpensAFindingAndAPassClosesIt) {
 TEST_P(Running, AnExceptionIsAcceptedUntilItEnds) {
     schedule_.use({control("x", "broken", "1h")});
     run();
-    const auto granted = findings::grant(*schedule_.committer, schedule_.plan->policy, "x", "company", "not before spring", clock_.now() + 48h, "anna");
+    const auto granted = findings::grant(*schedule_.committer, schedule_.plan->policy, "x", "company",
+                                         "not before spring", clock_.now() + 48h, "anna");
     ASSERT_TRUE(granted);
     EXPECT_EQ(verdict().verdict, Verdict::accepted);
     EXPECT_EQ(findings::list(*schedule_.connection, findings::Which::open)->size(), 0U);
     clock_.advance(49h);
     EXPECT_EQ(verdict().verdict, Verdict::fail);
-    EXPECT_EQ(schedule_.number("SELECT count(*) FROM log_entry WHERE body LIKE '%not before spring%' OR body LIKE '%anna%'"), 0) << "persons and reasons stay out of the log";
+    EXPECT_EQ(
+        schedule_.number("SELECT count(*) FROM log_entry WHERE body LIKE '%not before spring%' OR body LIKE '%anna%'"),
+        0)
+        << "persons and reasons stay out of the log";
 }
 
 TEST_P(Running, APassGrowsStale) {
@@ -111,14 +118,16 @@ TEST_P(Running, APassGrowsStale) {
 }
 
 TEST_P(Running, WhatWasDueWhileDownIsMissedEachByItself) {
-    schedule_.use({control("daily", "null", "day at 07:00"), control("often", "null", "5m"), control("signed", "ask", "monday at 09:00")});
+    schedule_.use({control("daily", "null", "day at 07:00"), control("often", "null", "5m"),
+                   control("signed", "ask", "monday at 09:00")});
     run();
     clock_.advance(std::chrono::hours(7 * 24));
     run();
     // 24 to 29 November at 07:00; the 30th is within its hour of grace or has just been run.
     EXPECT_EQ(count("control = 'daily' AND outcome = 'missed'"), 6);
     EXPECT_EQ(count("control = 'often' AND outcome = 'missed'"), 6) << "five, and one that sums the rest up";
-    const auto summary = schedule_.text("SELECT body FROM log_entry WHERE body LIKE '%\"c\":\"often\"%' AND body LIKE '%\"until\"%'");
+    const auto summary =
+        schedule_.text("SELECT body FROM log_entry WHERE body LIKE '%\"c\":\"often\"%' AND body LIKE '%\"until\"%'");
     EXPECT_NE(summary.find("\"count\":199"), summary.npos) << summary;
     EXPECT_EQ(count("control = 'often' AND outcome = 'pass'"), 2) << "and it is looked at again at once";
     EXPECT_EQ(verdict(1).verdict, Verdict::pass);
@@ -176,7 +185,9 @@ TEST_P(Running, AClockThatJumpsIsLogged) {
     ASSERT_TRUE(engine->run_due(Deadline::in(5s)));
     clock_.jump(-30min);
     ASSERT_TRUE(engine->run_due(Deadline::in(5s)));
-    EXPECT_EQ(schedule_.number("SELECT count(*) FROM log_entry WHERE body LIKE '%clock.step%' AND body LIKE '%-1800000%'"), 1);
+    EXPECT_EQ(
+        schedule_.number("SELECT count(*) FROM log_entry WHERE body LIKE '%clock.step%' AND body LIKE '%-1800000%'"),
+        1);
     engine->stop(1s);
 }
 

@@ -32,12 +32,14 @@ std::int64_t start_of(std::int64_t pid) {
 std::string this_host() {
     std::array<char, 64> name{};
     const auto length = ::readlink("/proc/self/ns/pid", name.data(), name.size());
-    return first_line("/proc/sys/kernel/random/boot_id") + "/" + std::string(name.data(), length > 0 ? std::size_t(length) : 0);
+    return first_line("/proc/sys/kernel/random/boot_id") + "/" +
+           std::string(name.data(), length > 0 ? std::size_t(length) : 0);
 }
 
 }  // namespace
 
-Nodes::Nodes(std::string node) : node_(std::move(node)), host_(this_host()), pid_(::getpid()), pid_start_(start_of(pid_)) {}
+Nodes::Nodes(std::string node)
+    : node_(std::move(node)), host_(this_host()), pid_(::getpid()), pid_start_(start_of(pid_)) {}
 
 Result<void> Nodes::join(log::WriteContext& context, std::string_view version) const {
     TRY(const auto last, context.db().one("SELECT max(heartbeat_at) FROM schedule_node"));
@@ -46,14 +48,16 @@ Result<void> Nodes::join(log::WriteContext& context, std::string_view version) c
     if (last && !last->null(0)) entry.time("last_heartbeat", last->time(0));
     context.append(std::move(entry));
     const auto now = to_micros(context.now());
-    TRY_VOID(context.db().execute("INSERT INTO schedule_node(node, host, pid, pid_start, started_at, heartbeat_at) VALUES(?, ?, ?, ?, ?, ?) "
-                                  "ON CONFLICT(node) DO UPDATE SET heartbeat_at = excluded.heartbeat_at",
-                                  {node_, host_, pid_, pid_start_, now, now}));
+    TRY_VOID(context.db().execute(
+        "INSERT INTO schedule_node(node, host, pid, pid_start, started_at, heartbeat_at) VALUES(?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT(node) DO UPDATE SET heartbeat_at = excluded.heartbeat_at",
+        {node_, host_, pid_, pid_start_, now, now}));
     return {};
 }
 
 Result<void> Nodes::beat(log::WriteContext& context) const {
-    TRY(const auto changed, context.db().execute("UPDATE schedule_node SET heartbeat_at = ? WHERE node = ?", {to_micros(context.now()), node_}));
+    TRY(const auto changed, context.db().execute("UPDATE schedule_node SET heartbeat_at = ? WHERE node = ?",
+                                                 {to_micros(context.now()), node_}));
     if (changed == 0) return fail(Code::conflict, "schedule.declared-dead", {{"node", node_}});
     return {};
 }
@@ -70,11 +74,12 @@ Result<void> Nodes::still_a_member(db::Connection& connection) const {
     return {};
 }
 
-Result<std::vector<std::string>> Nodes::dead(db::Connection& connection, std::chrono::steady_clock::time_point now, std::chrono::seconds dead_after) {
+Result<std::vector<std::string>> Nodes::dead(db::Connection& connection, std::chrono::steady_clock::time_point now,
+                                             std::chrono::seconds dead_after) {
     std::vector<std::string> dead;
     std::map<std::string, Seen> seen;
-    TRY_VOID(connection.each("SELECT node, host, pid, pid_start, heartbeat_at FROM schedule_node WHERE node <> ?", std::array<db::Value, 1>{node_},
-                             [&](const db::Row& row) -> Result<bool> {
+    TRY_VOID(connection.each("SELECT node, host, pid, pid_start, heartbeat_at FROM schedule_node WHERE node <> ?",
+                             std::array<db::Value, 1>{node_}, [&](const db::Row& row) -> Result<bool> {
                                  const auto name = row.text(0);
                                  if (row.text(1) == host_ && start_of(row.integer(2)) != row.integer(3)) {
                                      dead.push_back(name);

@@ -21,7 +21,8 @@ class Nodes {
     Result<void> still_a_member(db::Connection& connection) const;
     // A process of this machine that is gone is dead at once; one elsewhere when its heartbeat has stood still for
     // `dead_after` by our own steady clock, so that clocks need not agree.
-    Result<std::vector<std::string>> dead(db::Connection& connection, std::chrono::steady_clock::time_point now, std::chrono::seconds dead_after);
+    Result<std::vector<std::string>> dead(db::Connection& connection, std::chrono::steady_clock::time_point now,
+                                          std::chrono::seconds dead_after);
 
   private:
     struct Seen {

@@ -24,7 +24,8 @@ struct Recorder::State : std::enable_shared_from_this<Recorder::State> {
             if (under_way || pending.empty()) return;
             under_way = true;
             const auto count = std::min(pending.size(), batch_limit);
-            batch->assign(std::make_move_iterator(pending.begin()), std::make_move_iterator(pending.begin() + std::ptrdiff_t(count)));
+            batch->assign(std::make_move_iterator(pending.begin()),
+                          std::make_move_iterator(pending.begin() + std::ptrdiff_t(count)));
             pending.erase(pending.begin(), pending.begin() + std::ptrdiff_t(count));
         }
         auto self = shared_from_this();
@@ -38,7 +39,8 @@ struct Recorder::State : std::enable_shared_from_this<Recorder::State> {
         for (std::size_t start = 0; start < batch.size();) {
             std::vector<Outcome> outcomes;
             std::size_t end = start;
-            for (; end < batch.size() && batch[end].plan == batch[start].plan; ++end) outcomes.push_back(batch[end].outcome);
+            for (; end < batch.size() && batch[end].plan == batch[start].plan; ++end)
+                outcomes.push_back(batch[end].outcome);
             TRY_VOID(record(context, *batch[start].plan, outcomes));
             start = end;
         }
@@ -50,16 +52,21 @@ struct Recorder::State : std::enable_shared_from_this<Recorder::State> {
         {
             std::scoped_lock lock(mutex);
             under_way = false;
-            if (!result && !dropped) pending.insert(pending.begin(), std::make_move_iterator(batch.begin()), std::make_move_iterator(batch.end()));
+            if (!result && !dropped)
+                pending.insert(pending.begin(), std::make_move_iterator(batch.begin()),
+                               std::make_move_iterator(batch.end()));
         }
-        if (result) recorded(batch);
-        else failed(result.error(), dropped ? batch.size() : 0);
+        if (result)
+            recorded(batch);
+        else
+            failed(result.error(), dropped ? batch.size() : 0);
         changed.notify_all();
         if (result || dropped) send();  // otherwise the engine's next flush tries again
     }
 };
 
-Recorder::Recorder(log::Committer& committer, const Nodes& nodes, Recorded recorded, Failed failed) : state_(std::make_shared<State>()) {
+Recorder::Recorder(log::Committer& committer, const Nodes& nodes, Recorded recorded, Failed failed)
+    : state_(std::make_shared<State>()) {
     state_->committer = &committer;
     state_->nodes = &nodes;
     state_->recorded = std::move(recorded);
@@ -69,12 +76,15 @@ Recorder::Recorder(log::Committer& committer, const Nodes& nodes, Recorded recor
 void Recorder::add(std::vector<Item> items) {
     {
         std::scoped_lock lock(state_->mutex);
-        state_->pending.insert(state_->pending.end(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
+        state_->pending.insert(state_->pending.end(), std::make_move_iterator(items.begin()),
+                               std::make_move_iterator(items.end()));
     }
     state_->send();
 }
 
-void Recorder::flush() { state_->send(); }
+void Recorder::flush() {
+    state_->send();
+}
 
 std::size_t Recorder::pending() const {
     std::scoped_lock lock(state_->mutex);

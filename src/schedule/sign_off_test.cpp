@@ -39,7 +39,8 @@ policy::ParamValue number(std::int64_t n) {
     return value;
 }
 
-policy::Control asks(const std::string& id, const std::string& owner = "it", const std::string& every = "day at 09:00") {
+policy::Control asks(const std::string& id, const std::string& owner = "it",
+                     const std::string& every = "day at 09:00") {
     auto control = test::control(id, "sign_off", every);
     control.owner = owner;
     control.params.set("steps", words("Look."));
@@ -49,8 +50,12 @@ policy::Control asks(const std::string& id, const std::string& owner = "it", con
     return control;
 }
 
-Answer passes(std::string note = {}) { return {"pass", std::move(note), std::nullopt, {}, {}}; }
-Answer fails(std::string note) { return {"fail", std::move(note), std::nullopt, {}, {}}; }
+Answer passes(std::string note = {}) {
+    return {"pass", std::move(note), std::nullopt, {}, {}};
+}
+Answer fails(std::string note) {
+    return {"fail", std::move(note), std::nullopt, {}, {}};
+}
 
 class SignOffs : public testing::TestWithParam<db::Engine> {
   protected:
@@ -62,14 +67,17 @@ class SignOffs : public testing::TestWithParam<db::Engine> {
     }
     void person(const std::string& id, const std::string& roles, const std::string& status = "active") {
         const nlohmann::json body{{"name", "Name of " + id}, {"roles", roles}, {"status", status}};
-        ASSERT_TRUE(schedule_.connection->execute("INSERT INTO register_row(register, id, body, version, created_at, updated_at, updated_by) VALUES('people', ?, ?, 1, 0, 0, 'test')",
-                                                  {id, body.dump()}));
+        ASSERT_TRUE(
+            schedule_.connection->execute("INSERT INTO register_row(register, id, body, version, created_at, "
+                                          "updated_at, updated_by) VALUES('people', ?, ?, 1, 0, 0, 'test')",
+                                          {id, body.dump()}));
     }
     void use(std::vector<policy::Control> controls) {
         policy::Policy made;
         made.hash = "test";
         made.controls = std::move(controls);
-        plan_ = std::make_shared<Plan>(Plan{std::move(made), registers::builtin(), policy::Calendar(Zone::find("Europe/Copenhagen").value(), "DK"), "seed"});
+        plan_ = std::make_shared<Plan>(Plan{std::move(made), registers::builtin(),
+                                            policy::Calendar(Zone::find("Europe/Copenhagen").value(), "DK"), "seed"});
         const auto synced = schedule_.committer->write([&](log::WriteContext& context) -> Result<void> {
             TRY_VOID(sync(context, *plan_));
             return {};
@@ -79,17 +87,21 @@ class SignOffs : public testing::TestWithParam<db::Engine> {
     std::vector<Asked> asked_of(std::optional<std::string_view> who = std::nullopt, Duration ahead = 0s) {
         return asked(*schedule_.connection, *plan_, clock_.now(), ahead, who).value();
     }
-    Result<Signed> give(const std::string& control, const std::string& who, const Answer& answer = passes(), std::string_view subject = company_subject) {
+    Result<Signed> give(const std::string& control, const std::string& who, const Answer& answer = passes(),
+                        std::string_view subject = company_subject) {
         return sign(*schedule_.committer, *plan_, control, subject, who, answer);
     }
-    std::string refusal(const std::string& control, const std::string& who, const Answer& answer = passes(), std::string_view subject = company_subject) {
+    std::string refusal(const std::string& control, const std::string& who, const Answer& answer = passes(),
+                        std::string_view subject = company_subject) {
         const auto result = give(control, who, answer, subject);
         if (result) return "taken";
         EXPECT_FALSE(render(result.error(), Lang::da).empty());
         return std::string(to_string(result.error().code)) + " " + result.error().message.key;
     }
     void until(const std::string& moment) { clock_.advance(parse_utc(moment).value() - clock_.now()); }
-    std::int64_t observations(const std::string& where) { return schedule_.number("SELECT count(*) FROM observation WHERE " + where); }
+    std::int64_t observations(const std::string& where) {
+        return schedule_.number("SELECT count(*) FROM observation WHERE " + where);
+    }
 
     ManualClock clock_{parse_utc("2026-11-23T07:00:00Z").value()};  // 08:00 in Copenhagen, a Monday
     test::FreshDatabase database_;
@@ -98,7 +110,8 @@ class SignOffs : public testing::TestWithParam<db::Engine> {
 };
 
 TEST_P(SignOffs, AreAskedOfThoseWhoHoldTheRole) {
-    use({asks("a", "it"), asks("b", "office", "day at 10:00"), asks("c", "everyone", "day at 11:00"), asks("d", "nobody", "day at 12:00")});
+    use({asks("a", "it"), asks("b", "office", "day at 10:00"), asks("c", "everyone", "day at 11:00"),
+         asks("d", "nobody", "day at 12:00")});
     EXPECT_THAT(asked_of(), IsEmpty()) << "nothing is due at eight";
     const auto all = asked_of(std::nullopt, 24h);
     ASSERT_EQ(all.size(), 4U);
@@ -125,8 +138,11 @@ TEST_P(SignOffs, ASignatureIsAnObservation) {
     EXPECT_EQ(signed_->outcome, Outcome::pass);
     EXPECT_FALSE(signed_->waits_for_second);
     EXPECT_EQ(signed_->log_index, size);
-    EXPECT_NE(schedule_.text("SELECT body FROM log_entry WHERE idx = " + std::to_string(size)).find("control.signoff"), std::string::npos);
-    EXPECT_EQ(observations("control = 'a' AND outcome = 'pass' AND planned_at = " + std::to_string(to_micros(parse_utc("2026-11-23T08:00:00Z").value()))), 1);
+    EXPECT_NE(schedule_.text("SELECT body FROM log_entry WHERE idx = " + std::to_string(size)).find("control.signoff"),
+              std::string::npos);
+    EXPECT_EQ(observations("control = 'a' AND outcome = 'pass' AND planned_at = " +
+                           std::to_string(to_micros(parse_utc("2026-11-23T08:00:00Z").value()))),
+              1);
     EXPECT_THAT(asked_of(), IsEmpty());
     EXPECT_EQ(refusal("a", "bo"), "conflict schedule.not-due") << "once is enough";
     EXPECT_TRUE(log::verify_all(*schedule_.connection));
@@ -159,7 +175,10 @@ TEST_P(SignOffs, ARoleThatIsAPartOfAnothersNameIsNotHeld) {
 TEST_P(SignOffs, WhatIsCountedFromLastDoneMayBeDoneEarly) {
     use({asks("a", "it", "6 months since last done")});
     ASSERT_TRUE(give("a", "bo"));
-    EXPECT_EQ(format_utc_seconds(schedule_.connection->one("SELECT planned_at FROM subject_state").value()->time(0)).substr(0, 10), "2027-05-23") << "counted from the signature";
+    EXPECT_EQ(format_utc_seconds(schedule_.connection->one("SELECT planned_at FROM subject_state").value()->time(0))
+                  .substr(0, 10),
+              "2027-05-23")
+        << "counted from the signature";
     EXPECT_EQ(observations("outcome = 'pass'"), 1);
 }
 
@@ -279,7 +298,8 @@ TEST_P(SignOffs, NothingPersonalStandsInTheLog) {
     const auto bodies = schedule_.connection->query("SELECT body FROM log_entry").value();
     EXPECT_GE(bodies.rows.size(), 5U);
     for (const auto& row : bodies.rows)
-        for (const auto* word : {"anna", "\"bo", "carl", "dorte", "door", "well"}) EXPECT_EQ(row.text(0).find(word), std::string::npos) << row.text(0);
+        for (const auto* word : {"anna", "\"bo", "carl", "dorte", "door", "well"})
+            EXPECT_EQ(row.text(0).find(word), std::string::npos) << row.text(0);
     EXPECT_GT(schedule_.number("SELECT count(*) FROM log_entry WHERE body LIKE '%control.signoff%'"), 1);
 }
 
@@ -294,7 +314,8 @@ TEST(Evidence, IsKeptByWhatItHolds) {
     EXPECT_EQ(*name, crypto::hex(crypto::sha256("a photo")));
     const auto path = folder.path() / "evidence" / name->substr(0, 2) / *name;
     EXPECT_EQ(read_file(path).value(), "a photo");
-    EXPECT_EQ(std::filesystem::status(path).permissions() & std::filesystem::perms::all, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    EXPECT_EQ(std::filesystem::status(path).permissions() & std::filesystem::perms::all,
+              std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
     EXPECT_EQ(store_evidence(data, "a photo").value(), *name) << "twice is once";
     EXPECT_NE(store_evidence(data, "another").value(), *name);
 }

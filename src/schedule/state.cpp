@@ -29,18 +29,23 @@ CREATE TABLE sign_off(control TEXT NOT NULL, subject TEXT NOT NULL, planned_at {
 )"},
 };
 
-std::int64_t micros(Timestamp t) { return to_micros(t); }
+std::int64_t micros(Timestamp t) {
+    return to_micros(t);
+}
 
 // The subjects that a control should have now, sorted.
 Result<std::vector<std::string>> wanted_subjects(db::Connection& connection, const policy::Subjects& subjects) {
     std::vector<std::string> ids;
     if (subjects.register_name.empty()) return std::vector<std::string>{std::string(company)};
-    TRY_VOID(connection.each("SELECT id, body FROM register_row WHERE register = ? ORDER BY id", std::array<db::Value, 1>{subjects.register_name},
-                             [&](const db::Row& row) -> Result<bool> {
+    TRY_VOID(connection.each("SELECT id, body FROM register_row WHERE register = ? ORDER BY id",
+                             std::array<db::Value, 1>{subjects.register_name}, [&](const db::Row& row) -> Result<bool> {
                                  if (!subjects.where.empty()) {
                                      const auto body = nlohmann::json::parse(row.text(1), nullptr, false);
                                      for (const auto& [field, accepted] : subjects.where) {
-                                         const auto value = body.is_object() && body.contains(field) && body[field].is_string() ? body[field].get<std::string>() : "";
+                                         const auto value =
+                                             body.is_object() && body.contains(field) && body[field].is_string()
+                                                 ? body[field].get<std::string>()
+                                                 : "";
                                          if (std::ranges::find(accepted, value) == accepted.end()) return true;
                                      }
                                  }
@@ -50,24 +55,30 @@ Result<std::vector<std::string>> wanted_subjects(db::Connection& connection, con
     return ids;
 }
 
-// When a pair that has just come into being is first due. A machine looks at once. People are asked at the first calendar
-// time, and what is counted from "last done" is spread over the first four weeks: forty requests on the first day would
-// get forty blind signatures.
+// When a pair that has just come into being is first due. A machine looks at once. People are asked at the first
+// calendar time, and what is counted from "last done" is spread over the first four weeks: forty requests on the first
+// day would get forty blind signatures.
 Timestamp first_planned(const Plan& plan, const policy::Control& control, std::string_view subject, Timestamp now) {
     if (plan.mode(control) != policy::Mode::person) return now;
     if (control.cadence.form == policy::Cadence::Form::calendar) return plan.next(control, subject, now);
-    auto day = std::chrono::sys_days(plan.calendar.zone().local(now).date) + std::chrono::days(1 + std::int64_t(plan.phase(control, subject) % 28));
+    auto day = std::chrono::sys_days(plan.calendar.zone().local(now).date) +
+               std::chrono::days(1 + std::int64_t(plan.phase(control, subject) % 28));
     while (!plan.calendar.working_day(Date(day))) day += std::chrono::days(1);
     return plan.calendar.zone().utc_of({Date(day), std::chrono::hours(9)});
 }
 
-Timestamp deadline_of(const policy::Control& control, Timestamp planned) { return planned + control.window + control.grace; }
+Timestamp deadline_of(const policy::Control& control, Timestamp planned) {
+    return planned + control.window + control.grace;
+}
 
-log::Entry entry_for(const Plan& plan, std::string_view kind, const policy::Control& control, std::string_view subject) {
+log::Entry entry_for(const Plan& plan, std::string_view kind, const policy::Control& control,
+                     std::string_view subject) {
     log::Entry entry(kind);
     entry.control(control.id);
-    if (plan.personal(control)) entry.private_text("s", subject);
-    else entry.text("s", subject);
+    if (plan.personal(control))
+        entry.private_text("s", subject);
+    else
+        entry.text("s", subject);
     return entry;
 }
 
@@ -84,10 +95,13 @@ std::string detail_json(const checks::Judgement& judgement) {
 
 }  // namespace
 
-std::span<const db::Migration> migrations() { return schema; }
+std::span<const db::Migration> migrations() {
+    return schema;
+}
 
 const checks::Kind* Plan::kind(const policy::Control& control) const {
-    const auto found = std::ranges::find_if(kinds, [&](const checks::Kind& kind) { return kind.spec->name == control.kind; });
+    const auto found =
+        std::ranges::find_if(kinds, [&](const checks::Kind& kind) { return kind.spec->name == control.kind; });
     return found == kinds.end() ? nullptr : &*found;
 }
 
@@ -97,7 +111,8 @@ policy::Mode Plan::mode(const policy::Control& control) const {
 }
 
 std::uint64_t Plan::phase(const policy::Control& control, std::string_view subject) const {
-    const auto hash = crypto::sha256({lot_seed, "|", control.id, "|", mode(control) == policy::Mode::batch ? std::string_view() : subject});
+    const auto hash = crypto::sha256(
+        {lot_seed, "|", control.id, "|", mode(control) == policy::Mode::batch ? std::string_view() : subject});
     std::uint64_t phase = 0;
     for (int i = 0; i < 8; ++i) phase = phase << 8 | hash[std::size_t(i)];
     return phase;
@@ -108,7 +123,8 @@ bool Plan::personal(const policy::Control& control) const {
     return declared != nullptr && declared->personal();
 }
 
-Timestamp Plan::next(const policy::Control& control, std::string_view subject, Timestamp after, std::optional<Timestamp> last_done) const {
+Timestamp Plan::next(const policy::Control& control, std::string_view subject, Timestamp after,
+                     std::optional<Timestamp> last_done) const {
     return policy::next_planned(control.cadence, calendar, after, phase(control, subject), last_done);
 }
 
@@ -120,11 +136,13 @@ Result<SyncReport> sync(log::WriteContext& context, const Plan& plan, std::optio
         if (register_name && control.subjects.register_name != *register_name) continue;
         TRY(const auto wanted, wanted_subjects(db, control.subjects));
         std::set<std::string> have;
-        TRY_VOID(db.each("SELECT subject FROM subject_state WHERE control = ?", std::array<db::Value, 1>{control.id}, [&](const db::Row& row) -> Result<bool> {
-            have.insert(row.text(0));
-            return true;
-        }));
-        TRY(const auto known, db.one("SELECT kind, cadence, population FROM schedule_control WHERE control = ?", {control.id}));
+        TRY_VOID(db.each("SELECT subject FROM subject_state WHERE control = ?", std::array<db::Value, 1>{control.id},
+                         [&](const db::Row& row) -> Result<bool> {
+                             have.insert(row.text(0));
+                             return true;
+                         }));
+        TRY(const auto known,
+            db.one("SELECT kind, cadence, population FROM schedule_control WHERE control = ?", {control.id}));
         const bool changed = known && (known->text(0) != control.kind || known->text(1) != control.cadence.text);
         const auto state = std::int64_t(plan.mode(control) == policy::Mode::person ? State::asked : State::waiting);
         std::string list;
@@ -132,9 +150,14 @@ Result<SyncReport> sync(log::WriteContext& context, const Plan& plan, std::optio
             list += subject + "\n";
             const bool is_new = have.erase(subject) == 0;
             if (!is_new && !changed) continue;
-            const auto planned = is_new ? first_planned(plan, control, subject, context.now()) : plan.next(control, subject, context.now());
-            if (is_new) added.push_back({control.id, subject, control.kind, state, micros(planned), micros(deadline_of(control, planned))});
-            else replanned.push_back({control.kind, state, micros(planned), micros(deadline_of(control, planned)), control.id, subject});
+            const auto planned = is_new ? first_planned(plan, control, subject, context.now())
+                                        : plan.next(control, subject, context.now());
+            if (is_new)
+                added.push_back(
+                    {control.id, subject, control.kind, state, micros(planned), micros(deadline_of(control, planned))});
+            else
+                replanned.push_back(
+                    {control.kind, state, micros(planned), micros(deadline_of(control, planned)), control.id, subject});
         }
         for (const auto& gone : have) {
             removed.push_back({control.id, gone});
@@ -142,11 +165,16 @@ Result<SyncReport> sync(log::WriteContext& context, const Plan& plan, std::optio
         }
         const auto population = crypto::hex(crypto::sha256(list));
         if (!known || changed || known->text(2) != population) {
-            context.append(log::Entry("control.population").control(control.id).text("every", control.cadence.text)
-                               .integer("count", std::int64_t(wanted.size())).private_text("list", population));
-            TRY_VOID(db.execute("INSERT INTO schedule_control(control, kind, cadence, population) VALUES(?, ?, ?, ?) ON CONFLICT(control) DO UPDATE SET "
-                                "kind = excluded.kind, cadence = excluded.cadence, population = excluded.population",
-                                {control.id, control.kind, control.cadence.text, population}));
+            context.append(log::Entry("control.population")
+                               .control(control.id)
+                               .text("every", control.cadence.text)
+                               .integer("count", std::int64_t(wanted.size()))
+                               .private_text("list", population));
+            TRY_VOID(
+                db.execute("INSERT INTO schedule_control(control, kind, cadence, population) VALUES(?, ?, ?, ?) ON "
+                           "CONFLICT(control) DO UPDATE SET "
+                           "kind = excluded.kind, cadence = excluded.cadence, population = excluded.population",
+                           {control.id, control.kind, control.cadence.text, population}));
         }
     }
     if (!register_name) {  // controls that the policy no longer has
@@ -162,8 +190,14 @@ Result<SyncReport> sync(log::WriteContext& context, const Plan& plan, std::optio
             report.removed += count;
         }
     }
-    TRY_VOID(db.execute_each("INSERT INTO subject_state(control, subject, kind, state, planned_at, deadline_at, attempt) VALUES(?, ?, ?, ?, ?, ?, 0)", added));
-    TRY_VOID(db.execute_each("UPDATE subject_state SET kind = ?, state = ?, planned_at = ?, deadline_at = ?, node = NULL, attempt = 0 WHERE control = ? AND subject = ?", replanned));
+    TRY_VOID(
+        db.execute_each("INSERT INTO subject_state(control, subject, kind, state, planned_at, deadline_at, attempt) "
+                        "VALUES(?, ?, ?, ?, ?, ?, 0)",
+                        added));
+    TRY_VOID(
+        db.execute_each("UPDATE subject_state SET kind = ?, state = ?, planned_at = ?, deadline_at = ?, node = NULL, "
+                        "attempt = 0 WHERE control = ? AND subject = ?",
+                        replanned));
     TRY_VOID(db.execute_each("DELETE FROM subject_state WHERE control = ? AND subject = ?", removed));
     report.added = std::int64_t(added.size());
     report.replanned = std::int64_t(replanned.size());
@@ -178,29 +212,43 @@ Result<void> record(log::WriteContext& context, const Plan& plan, std::span<cons
         const auto& control = *outcome.control;
         const auto word = std::string(checks::to_string(outcome.judgement.outcome));
         auto entry = entry_for(plan, outcome.final ? "control.outcome" : "control.attempt", control, outcome.subject);
-        entry.time("due", outcome.planned).time("seen", outcome.observed).integer("attempt", outcome.attempt).text("outcome", word)
+        entry.time("due", outcome.planned)
+            .time("seen", outcome.observed)
+            .integer("attempt", outcome.attempt)
+            .text("outcome", word)
             .text("policy", plan.policy.hash);
         if (outcome.skipped > 0) entry.integer("skipped", outcome.skipped);
         if (!outcome.node.empty()) entry.text("src", outcome.node);
         if (!outcome.by.empty()) entry.private_text("by", outcome.by);
         if (auto detail = detail_json(outcome.judgement); !detail.empty()) entry.private_text("detail", detail);
         const auto index = context.append(std::move(entry));
-        history.push_back({index, control.id, outcome.subject, micros(outcome.planned), micros(outcome.observed), word, std::int64_t(outcome.attempt)});
+        history.push_back({index, control.id, outcome.subject, micros(outcome.planned), micros(outcome.observed), word,
+                           std::int64_t(outcome.attempt)});
         if (!outcome.final) continue;
         const bool person = plan.mode(control) == policy::Mode::person;
-        // A person's early signature does not answer for a time that has not come; a late run swallows what it overlapped.
-        const auto after = person ? std::min(outcome.planned, outcome.observed) : std::max(outcome.planned, outcome.observed);
-        const auto next = control.cadence.form == policy::Cadence::Form::since_done ? plan.next(control, outcome.subject, outcome.observed, outcome.observed)
-                                                                                   : plan.next(control, outcome.subject, after);
+        // A person's early signature does not answer for a time that has not come; a late run swallows what it
+        // overlapped.
+        const auto after =
+            person ? std::min(outcome.planned, outcome.observed) : std::max(outcome.planned, outcome.observed);
+        const auto next = control.cadence.form == policy::Cadence::Form::since_done
+                              ? plan.next(control, outcome.subject, outcome.observed, outcome.observed)
+                              : plan.next(control, outcome.subject, after);
         const auto deadline = deadline_of(control, next);
         const auto fresh = control.max_age ? outcome.observed + *control.max_age : deadline;
-        states.push_back({std::int64_t(person ? State::asked : State::waiting), micros(next), micros(deadline), word, micros(outcome.observed),
-                          micros(outcome.planned), micros(fresh), index, control.id, outcome.subject});
+        states.push_back({std::int64_t(person ? State::asked : State::waiting), micros(next), micros(deadline), word,
+                          micros(outcome.observed), micros(outcome.planned), micros(fresh), index, control.id,
+                          outcome.subject});
         followed.push_back({&control, outcome.subject, plan.personal(control), outcome.judgement.outcome});
     }
-    TRY_VOID(context.db().execute_each("INSERT INTO observation(idx, control, subject, planned_at, observed_at, outcome, attempt) VALUES(?, ?, ?, ?, ?, ?, ?)", history));
-    TRY_VOID(context.db().execute_each("UPDATE subject_state SET state = ?, planned_at = ?, deadline_at = ?, node = NULL, attempt = 0, outcome = ?, observed_at = ?, "
-                                       "observed_planned_at = ?, fresh_until = ?, idx = ? WHERE control = ? AND subject = ?", states));
+    TRY_VOID(
+        context.db().execute_each("INSERT INTO observation(idx, control, subject, planned_at, observed_at, outcome, "
+                                  "attempt) VALUES(?, ?, ?, ?, ?, ?, ?)",
+                                  history));
+    TRY_VOID(
+        context.db().execute_each("UPDATE subject_state SET state = ?, planned_at = ?, deadline_at = ?, node = NULL, "
+                                  "attempt = 0, outcome = ?, observed_at = ?, "
+                                  "observed_planned_at = ?, fresh_until = ?, idx = ? WHERE control = ? AND subject = ?",
+                                  states));
     return findings::follow(context, plan.calendar, followed);
 }
 
@@ -213,11 +261,13 @@ Result<std::int64_t> record_missed(log::WriteContext& context, const Plan& plan,
     };
     std::vector<Late> late;
     const auto now = context.now();
-    TRY_VOID(context.db().each("SELECT control, subject, planned_at FROM subject_state WHERE state <> 1 AND deadline_at < ? ORDER BY deadline_at LIMIT ?",
-                               std::array<db::Value, 2>{micros(now), limit}, [&](const db::Row& row) -> Result<bool> {
-                                   late.push_back({row.text(0), row.text(1), row.time(2)});
-                                   return true;
-                               }));
+    TRY_VOID(
+        context.db().each("SELECT control, subject, planned_at FROM subject_state WHERE state <> 1 AND deadline_at < ? "
+                          "ORDER BY deadline_at LIMIT ?",
+                          std::array<db::Value, 2>{micros(now), limit}, [&](const db::Row& row) -> Result<bool> {
+                              late.push_back({row.text(0), row.text(1), row.time(2)});
+                              return true;
+                          }));
     std::int64_t total = 0;
     std::vector<std::vector<db::Value>> states, history;
     std::vector<findings::Followed> followed;
@@ -231,7 +281,10 @@ Result<std::int64_t> record_missed(log::WriteContext& context, const Plan& plan,
             ++missed;
             last = due;
             if (missed <= entries_per_subject) {
-                index = context.append(entry_for(plan, "control.outcome", *control, subject).time("due", due).text("outcome", "missed").text("policy", plan.policy.hash));
+                index = context.append(entry_for(plan, "control.outcome", *control, subject)
+                                           .time("due", due)
+                                           .text("outcome", "missed")
+                                           .text("policy", plan.policy.hash));
                 history.push_back({index, control->id, subject, micros(due), micros(now), "missed", std::int64_t{0}});
             } else if (missed == entries_per_subject + 1) {
                 first_unlisted = due;
@@ -248,58 +301,82 @@ Result<std::int64_t> record_missed(log::WriteContext& context, const Plan& plan,
         }
         if (missed == 0) continue;
         if (missed > entries_per_subject) {
-            index = context.append(entry_for(plan, "control.outcome", *control, subject).text("outcome", "missed").time("due", first_unlisted).time("until", last)
-                                       .integer("count", missed - entries_per_subject).text("policy", plan.policy.hash));
+            index = context.append(entry_for(plan, "control.outcome", *control, subject)
+                                       .text("outcome", "missed")
+                                       .time("due", first_unlisted)
+                                       .time("until", last)
+                                       .integer("count", missed - entries_per_subject)
+                                       .text("policy", plan.policy.hash));
             history.push_back({index, control->id, subject, micros(last), micros(now), "missed", std::int64_t{0}});
         }
         total += missed;
         const bool person = plan.mode(*control) == policy::Mode::person;
-        const auto next = person ? plan.next(*control, subject, std::max(last, now - control->window - control->grace)) : now;
+        const auto next =
+            person ? plan.next(*control, subject, std::max(last, now - control->window - control->grace)) : now;
         // since_done that was missed stays open for the person: asked again after one more grace.
-        const auto deadline = person && control->cadence.form == policy::Cadence::Form::since_done ? now + std::max<Duration>(control->grace, std::chrono::hours(24))
-                                                                                                  : deadline_of(*control, next);
+        const auto deadline = person && control->cadence.form == policy::Cadence::Form::since_done
+                                  ? now + std::max<Duration>(control->grace, std::chrono::hours(24))
+                                  : deadline_of(*control, next);
         const auto planned_next = person && control->cadence.form == policy::Cadence::Form::since_done ? planned : next;
-        states.push_back({micros(planned_next), micros(deadline), micros(now), micros(last), micros(deadline), index, control->id, subject});
+        states.push_back({micros(planned_next), micros(deadline), micros(now), micros(last), micros(deadline), index,
+                          control->id, subject});
         followed.push_back({control, subject, plan.personal(*control), checks::Outcome::missed});
     }
-    TRY_VOID(context.db().execute_each("INSERT INTO observation(idx, control, subject, planned_at, observed_at, outcome, attempt) VALUES(?, ?, ?, ?, ?, ?, ?)", history));
-    TRY_VOID(context.db().execute_each("UPDATE subject_state SET planned_at = ?, deadline_at = ?, outcome = 'missed', observed_at = ?, observed_planned_at = ?, "
-                                       "fresh_until = ?, idx = ? WHERE control = ? AND subject = ?", states));
+    TRY_VOID(
+        context.db().execute_each("INSERT INTO observation(idx, control, subject, planned_at, observed_at, outcome, "
+                                  "attempt) VALUES(?, ?, ?, ?, ?, ?, ?)",
+                                  history));
+    TRY_VOID(
+        context.db().execute_each("UPDATE subject_state SET planned_at = ?, deadline_at = ?, outcome = 'missed', "
+                                  "observed_at = ?, observed_planned_at = ?, "
+                                  "fresh_until = ?, idx = ? WHERE control = ? AND subject = ?",
+                                  states));
     TRY_VOID(findings::follow(context, plan.calendar, followed));
     return total;
 }
 
-Result<std::vector<Claim>> claim(log::WriteContext& context, std::string_view kind, std::string_view node, Timestamp now, std::int64_t limit) {
+Result<std::vector<Claim>> claim(log::WriteContext& context, std::string_view kind, std::string_view node,
+                                 Timestamp now, std::int64_t limit) {
     std::vector<Claim> claims;
     std::vector<std::vector<db::Value>> rows;
     // Batches hold the head of the log, so two nodes never run this at once: what is read here is still so below.
-    TRY_VOID(context.db().each("SELECT control, subject, planned_at, attempt FROM subject_state WHERE kind = ? AND state = 0 AND planned_at <= ? ORDER BY planned_at LIMIT ?",
-                               std::array<db::Value, 3>{std::string(kind), micros(now), limit}, [&](const db::Row& row) -> Result<bool> {
-                                   claims.push_back({row.text(0), row.text(1), row.time(2), int(row.integer(3)) + 1});
-                                   rows.push_back({std::string(node), claims.back().control, claims.back().subject});
-                                   return true;
-                               }));
-    TRY_VOID(context.db().execute_each("UPDATE subject_state SET state = 1, node = ?, attempt = attempt + 1 WHERE control = ? AND subject = ?", rows));
+    TRY_VOID(context.db().each(
+        "SELECT control, subject, planned_at, attempt FROM subject_state WHERE kind = ? AND state = 0 AND planned_at "
+        "<= ? ORDER BY planned_at LIMIT ?",
+        std::array<db::Value, 3>{std::string(kind), micros(now), limit}, [&](const db::Row& row) -> Result<bool> {
+            claims.push_back({row.text(0), row.text(1), row.time(2), int(row.integer(3)) + 1});
+            rows.push_back({std::string(node), claims.back().control, claims.back().subject});
+            return true;
+        }));
+    TRY_VOID(context.db().execute_each(
+        "UPDATE subject_state SET state = 1, node = ?, attempt = attempt + 1 WHERE control = ? AND subject = ?", rows));
     return claims;
 }
 
 Result<void> hand_back(log::WriteContext& context, std::span<const Claim> claims) {
     std::vector<std::vector<db::Value>> rows;
     for (const auto& claim : claims) rows.push_back({claim.control, claim.subject});
-    return context.db().execute_each("UPDATE subject_state SET state = 0, node = NULL, attempt = attempt - 1 WHERE control = ? AND subject = ? AND state = 1", rows);
+    return context.db().execute_each(
+        "UPDATE subject_state SET state = 0, node = NULL, attempt = attempt - 1 WHERE control = ? AND subject = ? AND "
+        "state = 1",
+        rows);
 }
 
 Result<std::int64_t> release_dead_node(log::WriteContext& context, const Plan& plan, std::string_view node) {
     std::vector<std::vector<db::Value>> rows;
-    TRY_VOID(context.db().each("SELECT control, subject, planned_at, attempt FROM subject_state WHERE state = 1 AND node = ?",
-                               std::array<db::Value, 1>{std::string(node)}, [&](const db::Row& row) -> Result<bool> {
-                                   if (const auto* control = plan.control(row.text(0)))
-                                       context.append(entry_for(plan, "control.interrupted", *control, row.text(1)).time("due", row.time(2))
-                                                          .integer("attempt", row.integer(3)).text("src", node));
-                                   rows.push_back({row.text(0), row.text(1)});
-                                   return true;
-                               }));
-    TRY_VOID(context.db().execute_each("UPDATE subject_state SET state = 0, node = NULL WHERE control = ? AND subject = ?", rows));
+    TRY_VOID(context.db().each(
+        "SELECT control, subject, planned_at, attempt FROM subject_state WHERE state = 1 AND node = ?",
+        std::array<db::Value, 1>{std::string(node)}, [&](const db::Row& row) -> Result<bool> {
+            if (const auto* control = plan.control(row.text(0)))
+                context.append(entry_for(plan, "control.interrupted", *control, row.text(1))
+                                   .time("due", row.time(2))
+                                   .integer("attempt", row.integer(3))
+                                   .text("src", node));
+            rows.push_back({row.text(0), row.text(1)});
+            return true;
+        }));
+    TRY_VOID(context.db().execute_each(
+        "UPDATE subject_state SET state = 0, node = NULL WHERE control = ? AND subject = ?", rows));
     TRY_VOID(context.db().execute("DELETE FROM schedule_node WHERE node = ?", {std::string(node)}));
     return std::int64_t(rows.size());
 }
@@ -308,10 +385,15 @@ Result<void> create_views(db::Connection& connection) {
     const auto moment = [&](std::string_view column, std::string_view name) {
         return db::moment_as_text(connection.engine(), column) + " AS " + std::string(name);
     };
-    TRY_VOID(db::replace_view(connection, "observations", "SELECT control, subject, outcome, " + moment("observed_at", "observed_at") + ", " +
-                              moment("observed_planned_at", "planned_at") + ", " + moment("fresh_until", "fresh_until") + " FROM subject_state WHERE outcome IS NOT NULL"));
-    return db::replace_view(connection, "runs", "SELECT idx AS log_index, control, subject, outcome, " + moment("observed_at", "observed_at") + ", " +
-                            moment("planned_at", "planned_at") + ", attempt FROM observation");
+    TRY_VOID(db::replace_view(connection, "observations",
+                              "SELECT control, subject, outcome, " + moment("observed_at", "observed_at") + ", " +
+                                  moment("observed_planned_at", "planned_at") + ", " +
+                                  moment("fresh_until", "fresh_until") +
+                                  " FROM subject_state WHERE outcome IS NOT NULL"));
+    return db::replace_view(connection, "runs",
+                            "SELECT idx AS log_index, control, subject, outcome, " +
+                                moment("observed_at", "observed_at") + ", " + moment("planned_at", "planned_at") +
+                                ", attempt FROM observation");
 }
 
 }  // namespace tilsyn::schedule

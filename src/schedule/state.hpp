@@ -31,7 +31,8 @@ struct Plan {
     // Intervals are spread by it; the subjects of a batch control share one phase, so that they run together.
     std::uint64_t phase(const policy::Control& control, std::string_view subject) const;
     bool personal(const policy::Control& control) const;  // its subjects' ids are kept out of the log
-    Timestamp next(const policy::Control& control, std::string_view subject, Timestamp after, std::optional<Timestamp> last_done = std::nullopt) const;
+    Timestamp next(const policy::Control& control, std::string_view subject, Timestamp after,
+                   std::optional<Timestamp> last_done = std::nullopt) const;
 };
 
 enum class State : std::int64_t {
@@ -45,7 +46,8 @@ struct SyncReport {
 };
 // Brings subject_state in line with the policy and the registers. With a register's name only its controls are looked
 // at. Logs control.population where it changed.
-Result<SyncReport> sync(log::WriteContext& context, const Plan& plan, std::optional<std::string_view> register_name = std::nullopt);
+Result<SyncReport> sync(log::WriteContext& context, const Plan& plan,
+                        std::optional<std::string_view> register_name = std::nullopt);
 
 // --- outcomes -----------------------------------------------------------------------------------------------------
 struct Outcome {
@@ -55,9 +57,9 @@ struct Outcome {
     Timestamp observed{};
     checks::Judgement judgement;
     int attempt = 1;
-    bool final = true;        // false: a retry follows; logged as control.attempt, the state stays claimed
-    std::int64_t skipped = 0; // planned runs that a late or long run has swallowed
-    std::string by;           // who signed, for sign-offs; a commitment in the log
+    bool final = true;         // false: a retry follows; logged as control.attempt, the state stays claimed
+    std::int64_t skipped = 0;  // planned runs that a late or long run has swallowed
+    std::string by;            // who signed, for sign-offs; a commitment in the log
     std::string node;
 };
 // Log entries, state, history, findings: all in the caller's transaction.
@@ -73,7 +75,8 @@ struct Claim {
     Timestamp planned{};
     int attempt = 1;  // more than 1: an earlier attempt was interrupted
 };
-Result<std::vector<Claim>> claim(log::WriteContext& context, std::string_view kind, std::string_view node, Timestamp now, std::int64_t limit);
+Result<std::vector<Claim>> claim(log::WriteContext& context, std::string_view kind, std::string_view node,
+                                 Timestamp now, std::int64_t limit);
 // Claims that were not begun go back as if they had never been made.
 Result<void> hand_back(log::WriteContext& context, std::span<const Claim> claims);
 // A node that died: what it had claimed is logged as interrupted and is due again.

@@ -19,7 +19,8 @@ Workers::~Workers() {
     stop(std::chrono::milliseconds(0), dropped);
     // A thread that never comes back cannot be joined, and its stack uses this object: the process is about to end.
     std::unique_lock lock(mutex_);
-    if (live_threads_ > 0 && !idle_.wait_for(lock, std::chrono::seconds(30), [&] { return live_threads_ == 0; })) std::_Exit(1);
+    if (live_threads_ > 0 && !idle_.wait_for(lock, std::chrono::seconds(30), [&] { return live_threads_ == 0; }))
+        std::_Exit(1);
     lock.unlock();
     for (auto& thread : threads_) thread.join();
 }
@@ -103,7 +104,8 @@ int Workers::sweep(std::chrono::milliseconds after) {
             running.task.live->store(false);
             given_up.push_back(running.task.given_up);
             --kind_running_[running.task.kind];
-            if (!running.task.subject.empty() && --subject_running_[running.task.subject] == 0) subject_running_.erase(running.task.subject);
+            if (!running.task.subject.empty() && --subject_running_[running.task.subject] == 0)
+                subject_running_.erase(running.task.subject);
             ++lost_threads_;
             ++live_threads_;
             threads_.emplace_back([this] { work(); });

@@ -23,8 +23,8 @@ class Workers {
         std::string subject;  // for the bound; empty: none
         int kind_limit = 8;
         std::chrono::milliseconds timeout{30'000};
-        std::function<void()> run;        // a worker calls it; must not throw
-        std::function<void()> given_up;   // called once instead of run's effect, by whoever calls sweep()
+        std::function<void()> run;       // a worker calls it; must not throw
+        std::function<void()> given_up;  // called once instead of run's effect, by whoever calls sweep()
         std::shared_ptr<std::atomic<bool>> live = std::make_shared<std::atomic<bool>>(true);  // false: drop the answer
     };
 

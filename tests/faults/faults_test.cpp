@@ -74,8 +74,9 @@ std::int64_t number(db::Connection& connection, const std::string& sql) {
 }
 
 // Outcomes with the same control, subject and planned time: a run that was done twice.
-constexpr const char* doubles = "SELECT count(*) FROM (SELECT control, subject, planned_at FROM observation WHERE outcome <> 'missed' "
-                                "GROUP BY control, subject, planned_at HAVING count(*) > 1) d";
+constexpr const char* doubles =
+    "SELECT count(*) FROM (SELECT control, subject, planned_at FROM observation WHERE outcome <> 'missed' "
+    "GROUP BY control, subject, planned_at HAVING count(*) > 1) d";
 
 TEST(Killed, FiftyTimesUnderLoadNothingAcknowledgedIsLost) {
     test::TemporaryFolder folder;
@@ -99,7 +100,8 @@ TEST(Killed, FiftyTimesUnderLoadNothingAcknowledgedIsLost) {
         });
         for (int i = 0;; ++i) {
             const auto id = "r" + std::to_string(round) + "-" + std::to_string(i);
-            const auto answer = service.ask("PUT", "/api/v1/registers/servers/rows/" + id, R"({"fields":{"name":"good","status":"in_use"}})");
+            const auto answer = service.ask("PUT", "/api/v1/registers/servers/rows/" + id,
+                                            R"({"fields":{"name":"good","status":"in_use"}})");
             if (!answer) break;
             ASSERT_EQ(answer->status, 201) << answer->body;
             acknowledged.push_back(id);
@@ -112,18 +114,26 @@ TEST(Killed, FiftyTimesUnderLoadNothingAcknowledgedIsLost) {
     }
     EXPECT_GT(acknowledged.size(), 100U);
     for (const auto& id : acknowledged)
-        ASSERT_EQ(number(*connection, "SELECT count(*) FROM register_row WHERE register = 'servers' AND id = '" + id + "'"), 1) << id;
+        ASSERT_EQ(
+            number(*connection, "SELECT count(*) FROM register_row WHERE register = 'servers' AND id = '" + id + "'"),
+            1)
+            << id;
     EXPECT_EQ(number(*connection, doubles), 0);
     const auto verified = log::verify_all(*connection);
     ASSERT_TRUE(verified) << render(verified.error(), Lang::en);
-    std::printf("%zu acknowledged changes, %ld runs, %ld interrupted runs, %ld log entries: all there\n", acknowledged.size(), long(last_runs),
-                long(number(*connection, "SELECT count(*) FROM log_entry WHERE body LIKE '%\"k\":\"control.interrupted\"%'")), long(verified->size));
+    std::printf(
+        "%zu acknowledged changes, %ld runs, %ld interrupted runs, %ld log entries: all there\n", acknowledged.size(),
+        long(last_runs),
+        long(number(*connection, "SELECT count(*) FROM log_entry WHERE body LIKE '%\"k\":\"control.interrupted\"%'")),
+        long(verified->size));
     Service last(data, key);
     last.start();
     const auto before = number(*connection, "SELECT count(*) FROM observation");
-    wait_until("runs after the restart", 20s, [&] { return number(*connection, "SELECT count(*) FROM observation") > before; });
+    wait_until("runs after the restart", 20s,
+               [&] { return number(*connection, "SELECT count(*) FROM observation") > before; });
     EXPECT_EQ(last.stop(), 0) << "SIGTERM ends it gracefully";
-    EXPECT_EQ(number(*connection, "SELECT count(*) FROM subject_state WHERE state = 1"), 0) << "a graceful stop leaves no claim behind";
+    EXPECT_EQ(number(*connection, "SELECT count(*) FROM subject_state WHERE state = 1"), 0)
+        << "a graceful stop leaves no claim behind";
     EXPECT_EQ(number(*connection, "SELECT count(*) FROM schedule_node"), 0);
 }
 
@@ -131,7 +141,8 @@ TEST(DiskFull, IsSaidAndHarmsNothingAndHealsByItself) {
     test::TemporaryFolder folder;
     const auto disk = folder.path() / "disk";
     std::filesystem::create_directories(disk);
-    ASSERT_EQ(::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=12m"), 0) << "this test mounts a small disk and must run as root (or in a user namespace: unshare -Urm)";
+    ASSERT_EQ(::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=12m"), 0)
+        << "this test mounts a small disk and must run as root (or in a user namespace: unshare -Urm)";
     struct Unmount {
         std::filesystem::path path;
         ~Unmount() { ::umount2(path.c_str(), MNT_DETACH); }
@@ -143,21 +154,26 @@ TEST(DiskFull, IsSaidAndHarmsNothingAndHealsByItself) {
     {
         std::ofstream ballast(disk / "ballast");
         const std::string block(64 * 1024, 'x');
-        while (ballast.write(block.data(), std::streamsize(block.size())) && ballast.flush()) {}
+        while (ballast.write(block.data(), std::streamsize(block.size())) && ballast.flush()) {
+        }
     }
     std::optional<Error> refused;
     std::int64_t written = 0;
     for (int i = 0; i < 2000 && !refused; ++i) {
-        auto added = app->registers()->add("servers", "full" + std::to_string(i), {{"name", std::string(2000, 'n')}, {"status", "in_use"}}, "test");
-        if (added) ++written;
-        else refused = added.error();
+        auto added = app->registers()->add("servers", "full" + std::to_string(i),
+                                           {{"name", std::string(2000, 'n')}, {"status", "in_use"}}, "test");
+        if (added)
+            ++written;
+        else
+            refused = added.error();
     }
     ASSERT_TRUE(refused);
     EXPECT_EQ(refused->code, Code::io) << render(*refused, Lang::en);
     EXPECT_EQ(refused->message.key, "db.disk-full") << render(*refused, Lang::en);
     const auto before = app->committer().head().size;
     std::filesystem::remove(disk / "ballast");
-    EXPECT_TRUE(app->registers()->add("servers", "room", {{"name", "again"}, {"status", "in_use"}}, "test")) << "it goes on when there is room";
+    EXPECT_TRUE(app->registers()->add("servers", "room", {{"name", "again"}, {"status", "in_use"}}, "test"))
+        << "it goes on when there is room";
     EXPECT_GT(app->committer().head().size, before);
     app.reset();
     auto connection = db::open(db::parse_location((data / "tilsyn.db").string()), db::Access::read_write).value();
@@ -191,14 +207,16 @@ TEST_F(TwoNodes, ShareTenThousandSubjectsAndOutliveEachOtherAndTheDatabase) {
     Service one(first_, key_), two(second_, key_);
     one.start();
     two.start();
-    wait_until("both nodes at work", 60s, [&] { return runs() > 30'000 && count("SELECT count(*) FROM schedule_node") == 2; });
+    wait_until("both nodes at work", 60s,
+               [&] { return runs() > 30'000 && count("SELECT count(*) FROM schedule_node") == 2; });
     EXPECT_EQ(count(doubles), 0);
 
     // One is killed: the other goes on, within 30 seconds with all that the dead one held.
     one.kill();
     const auto killed = std::chrono::steady_clock::now();
     wait_until("the other to take over", 30s, [&] { return count("SELECT count(*) FROM schedule_node") == 1; });
-    std::printf("taken over after %.1f s\n", std::chrono::duration<double>(std::chrono::steady_clock::now() - killed).count());
+    std::printf("taken over after %.1f s\n",
+                std::chrono::duration<double>(std::chrono::steady_clock::now() - killed).count());
     const auto after_kill = runs();
     wait_until("runs after the kill", 30s, [&] { return runs() > after_kill + 10'000; });
 
@@ -207,8 +225,10 @@ TEST_F(TwoNodes, ShareTenThousandSubjectsAndOutliveEachOtherAndTheDatabase) {
     wait_until("both nodes again", 30s, [&] { return count("SELECT count(*) FROM schedule_node") == 2; });
     two.signal(SIGSTOP);
     const auto paused = std::chrono::steady_clock::now();
-    wait_until("the paused node to be declared dead", 30s, [&] { return count("SELECT count(*) FROM schedule_node") == 1; });
-    std::printf("a paused node was replaced after %.1f s\n", std::chrono::duration<double>(std::chrono::steady_clock::now() - paused).count());
+    wait_until("the paused node to be declared dead", 30s,
+               [&] { return count("SELECT count(*) FROM schedule_node") == 1; });
+    std::printf("a paused node was replaced after %.1f s\n",
+                std::chrono::duration<double>(std::chrono::steady_clock::now() - paused).count());
     two.signal(SIGCONT);
     wait_until("the paused node to join anew", 30s, [&] { return count("SELECT count(*) FROM schedule_node") == 2; });
 
@@ -222,7 +242,8 @@ TEST_F(TwoNodes, ShareTenThousandSubjectsAndOutliveEachOtherAndTheDatabase) {
     EXPECT_EQ(two.stop(), 0);
     EXPECT_EQ(count(doubles), 0) << "each due run exactly once, through all of it";
     EXPECT_TRUE(log::verify_all(*connection_));
-    std::printf("%ld runs, none twice; %ld interrupted and run again\n", long(runs()), long(count("SELECT count(*) FROM log_entry WHERE body LIKE '%\"k\":\"control.interrupted\"%'")));
+    std::printf("%ld runs, none twice; %ld interrupted and run again\n", long(runs()),
+                long(count("SELECT count(*) FROM log_entry WHERE body LIKE '%\"k\":\"control.interrupted\"%'")));
 }
 
 }  // namespace

@@ -16,7 +16,8 @@
 
 namespace tilsyn::test {
 
-std::string make_data_folder(const std::filesystem::path& data, const std::string& database, const std::string& policy) {
+std::string make_data_folder(const std::filesystem::path& data, const std::string& database,
+                             const std::string& policy) {
     const SystemClock clock;
     const auto made = app::init({data, database}, clock);
     if (!made) throw std::runtime_error(render(made.error(), Lang::en));
@@ -36,7 +37,8 @@ std::uint16_t free_port() {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
     socklen_t length = sizeof address;
-    if (::bind(fd, reinterpret_cast<sockaddr*>(&address), length) != 0 || ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0)
+    if (::bind(fd, reinterpret_cast<sockaddr*>(&address), length) != 0 ||
+        ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0)
         throw std::runtime_error("no free port");
     ::close(fd);
     return ::ntohs(address.sin_port);
@@ -46,16 +48,20 @@ void wait_until(const std::string& what, std::chrono::seconds limit, const std::
     const auto until = std::chrono::steady_clock::now() + limit;
     while (!condition()) {
         if (std::chrono::steady_clock::now() > until) throw std::runtime_error("waited in vain for: " + what);
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));  // another process decides; there is nothing to be woken by
+        std::this_thread::sleep_for(
+            std::chrono::milliseconds(20));  // another process decides; there is nothing to be woken by
     }
 }
 
 Service::Service(std::filesystem::path data, std::string key) : data_(std::move(data)), key_(std::move(key)) {}
-Service::~Service() { kill(); }
+Service::~Service() {
+    kill();
+}
 
 void Service::start() {
     port_ = free_port();
-    const std::string program = TILSYN_PROGRAM, folder = data_.string(), port = std::to_string(port_), log = (data_ / "service.log").string();
+    const std::string program = TILSYN_PROGRAM, folder = data_.string(), port = std::to_string(port_),
+                      log = (data_ / "service.log").string();
     pid_ = ::fork();
     if (pid_ == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -66,13 +72,16 @@ void Service::start() {
         ::_exit(127);
     }
     wait_until("the service to answer", std::chrono::seconds(20), [&] {
-        if (::waitpid(pid_, nullptr, WNOHANG) == pid_) throw std::runtime_error("the service ended: " + read_file(log).value_or(""));
+        if (::waitpid(pid_, nullptr, WNOHANG) == pid_)
+            throw std::runtime_error("the service ended: " + read_file(log).value_or(""));
         const auto answer = ask("GET", "/healthz");
         return answer && answer->status == 200;
     });
 }
 
-void Service::signal(int number) const { ::kill(pid_, number); }
+void Service::signal(int number) const {
+    ::kill(pid_, number);
+}
 
 void Service::kill() {
     if (pid_ < 0) return;
@@ -89,7 +98,8 @@ int Service::stop() {
     return status;
 }
 
-std::optional<net::HttpResult> Service::ask(const std::string& method, const std::string& path, const std::string& body) const {
+std::optional<net::HttpResult> Service::ask(const std::string& method, const std::string& path,
+                                            const std::string& body) const {
     net::HttpRequest request;
     request.url = "http://127.0.0.1:" + std::to_string(port_) + path;
     request.method = method;

@@ -26,11 +26,12 @@ class Service {
 
     void start();  // returns when it answers
     void signal(int number) const;
-    void kill();             // SIGKILL
-    int stop();              // SIGTERM; the exit status
+    void kill();  // SIGKILL
+    int stop();   // SIGTERM; the exit status
     int pid() const { return pid_; }
     // One request with the key; no value when nothing answers.
-    std::optional<net::HttpResult> ask(const std::string& method, const std::string& path, const std::string& body = {}) const;
+    std::optional<net::HttpResult> ask(const std::string& method, const std::string& path,
+                                       const std::string& body = {}) const;
 
   private:
     std::filesystem::path data_;

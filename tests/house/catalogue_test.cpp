@@ -25,14 +25,20 @@ std::set<std::string> placeholders(const json& text) {
         static const std::regex pattern("\\{([a-z_]+)\\}");
         for (std::sregex_iterator i(part.begin(), part.end(), pattern), end; i != end; ++i) names.insert((*i)[1]);
     };
-    if (text.is_string()) add(text.get<std::string>());
+    if (text.is_string())
+        add(text.get<std::string>());
     else
         for (const auto& part : text) add(part.get<std::string>());
     return names;
 }
 
-bool plural(const json& text) { return text.is_object() && text.size() == 2 && text.contains("one") && text.contains("other"); }
-bool complete(const json& text) { return plural(text) ? !text["one"].get<std::string>().empty() && !text["other"].get<std::string>().empty() : text.is_string() && !text.get<std::string>().empty(); }
+bool plural(const json& text) {
+    return text.is_object() && text.size() == 2 && text.contains("one") && text.contains("other");
+}
+bool complete(const json& text) {
+    return plural(text) ? !text["one"].get<std::string>().empty() && !text["other"].get<std::string>().empty()
+                        : text.is_string() && !text.get<std::string>().empty();
+}
 
 struct Use {
     std::string key;
@@ -43,7 +49,9 @@ struct Use {
 
 // `, {{"path", path}, {"limit", n}}` after a key: the names. `)` or `}` after it: none. Else: not to be read here.
 std::optional<std::set<std::string>> parameters_after(std::string_view source, std::size_t at) {
-    const auto skip = [&] { while (at < source.size() && std::isspace(static_cast<unsigned char>(source[at])) != 0) ++at; };
+    const auto skip = [&] {
+        while (at < source.size() && std::isspace(static_cast<unsigned char>(source[at])) != 0) ++at;
+    };
     skip();
     if (at < source.size() && source[at] == ')') return std::set<std::string>();
     if (at >= source.size() || source[at] != ',') return std::nullopt;
@@ -84,7 +92,8 @@ class Catalogue : public testing::Test {
             const auto name = file.path.substr(5, file.path.size() - 10);
             const auto slice = name.substr(0, name.find('_'));  // a large slice may have several: checks_updates.json
             slices += (slices.empty() ? "" : "|") + slice;
-            for (const auto& [key, value] : json::parse(file.text).items()) texts_.emplace(key, Text{name, slice, value});
+            for (const auto& [key, value] : json::parse(file.text).items())
+                texts_.emplace(key, Text{name, slice, value});
         }
         // Keys are lower case with dashes; so are names of files, which the last part gives away.
         const std::regex key("(" + slices + ")(\\.[a-z0-9]+(-[a-z0-9]+)*)+");
@@ -96,7 +105,8 @@ class Catalogue : public testing::Test {
                 const bool call = call_before(file.text, literal.begin);
                 // Elsewhere it may be the name of an event; but the table of commands is made of keys.
                 if (!call && !texts_.contains(literal.text) && !literal.text.starts_with("cli.")) continue;
-                uses_.push_back({literal.text, file.path + ":" + std::to_string(literal.line), call ? parameters_after(file.text, literal.end) : std::nullopt});
+                uses_.push_back({literal.text, file.path + ":" + std::to_string(literal.line),
+                                 call ? parameters_after(file.text, literal.end) : std::nullopt});
             }
         }
     }
@@ -115,9 +125,12 @@ TEST_F(Catalogue, EveryKeyStandsInItsOwnFileInBothLanguages) {
             continue;
         }
         const auto &en = text.value["en"], &da = text.value["da"];
-        if (!complete(en) || !complete(da)) faults.push_back(where + "a text is empty, or not a text or a pair of \"one\" and \"other\"");
-        else if (plural(en) != plural(da)) faults.push_back(where + "a plural in one language only");
-        else if (placeholders(en) != placeholders(da)) faults.push_back(where + "the placeholders differ between the languages");
+        if (!complete(en) || !complete(da))
+            faults.push_back(where + "a text is empty, or not a text or a pair of \"one\" and \"other\"");
+        else if (plural(en) != plural(da))
+            faults.push_back(where + "a plural in one language only");
+        else if (placeholders(en) != placeholders(da))
+            faults.push_back(where + "the placeholders differ between the languages");
     }
     EXPECT_GT(texts_.size(), 100u);
     EXPECT_TRUE(faults.empty()) << listed(faults);
@@ -151,16 +164,19 @@ TEST_F(Catalogue, EveryPlaceholderIsGiven) {
         if (plural(english)) wanted.insert("count");
         for (const auto& name : {"now", "today"}) wanted.erase(name);  // written out: what a query may hold
         for (const auto& name : wanted)
-            if (!use.given->contains(name)) faults.push_back(use.where + ": " + use.key + " is not given {" + name + "}");
+            if (!use.given->contains(name))
+                faults.push_back(use.where + ": " + use.key + " is not given {" + name + "}");
         for (const auto& name : *use.given)
-            if (!wanted.contains(name) && name != "field" && name != "index") faults.push_back(use.where + ": " + use.key + " has no place for {" + name + "}");
+            if (!wanted.contains(name) && name != "field" && name != "index")
+                faults.push_back(use.where + ": " + use.key + " has no place for {" + name + "}");
     }
     EXPECT_GT(looked_at, 50u);
     EXPECT_TRUE(faults.empty()) << listed(faults);
 }
 
 TEST(HouseReader, ReadsParametersBehindAKey) {
-    EXPECT_EQ(parameters_after(R"(, {{"path", f({"x"})}, {"limit", "5"}}))", 0), (std::set<std::string>{"path", "limit"}));
+    EXPECT_EQ(parameters_after(R"(, {{"path", f({"x"})}, {"limit", "5"}}))", 0),
+              (std::set<std::string>{"path", "limit"}));
     EXPECT_EQ(parameters_after(")", 0), std::set<std::string>());
     EXPECT_EQ(parameters_after(", params)", 0), std::nullopt);
 }

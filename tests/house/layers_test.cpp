@@ -63,7 +63,8 @@ TEST_F(Layers, EveryFolderOfSourceIsInTheList) {
 
 TEST_F(Layers, EveryEdgeLeadsToAModule) {
     for (const auto& [name, module] : modules_)
-        for (const auto& used : module.uses) EXPECT_TRUE(modules_.contains(used)) << name << " uses " << used << ", which is not a module";
+        for (const auto& used : module.uses)
+            EXPECT_TRUE(modules_.contains(used)) << name << " uses " << used << ", which is not a module";
 }
 
 TEST_F(Layers, NoEdgeLeadsBack) {
@@ -100,8 +101,10 @@ TEST_F(Layers, EveryIncludeFollowsAnAllowedEdge) {
             } else if (to != from) {
                 const auto& shown = modules_.at(to).shown;
                 const auto header = path.substr(to.size() + 1);
-                if (!modules_.at(from).uses.contains(to)) faults.push_back(where + from + " must not include " + to);
-                else if (!shown.empty() && !shown.contains(header)) faults.push_back(where + header + " is " + to + "'s own; others see what `public` lists");
+                if (!modules_.at(from).uses.contains(to))
+                    faults.push_back(where + from + " must not include " + to);
+                else if (!shown.empty() && !shown.contains(header))
+                    faults.push_back(where + header + " is " + to + "'s own; others see what `public` lists");
             }
         }
     }
@@ -115,10 +118,12 @@ TEST_F(Layers, LibrariesStayBehindTheirWalls) {
         const std::string prefix(name.str());
         const auto allowed = texts(toml::node_view<const toml::node>(node));
         for (const auto& file : tree()) {
-            if (!file.cpp() || std::ranges::any_of(allowed, [&](const auto& folder) { return file.below(folder); })) continue;
+            if (!file.cpp() || std::ranges::any_of(allowed, [&](const auto& folder) { return file.below(folder); }))
+                continue;
             for (const auto& include : includes(file))
                 if (!include.own && include.name.starts_with(prefix))
-                    faults.push_back(file.path + ":" + std::to_string(include.line) + ": <" + include.name + "> belongs in " + allowed.front() + " alone");
+                    faults.push_back(file.path + ":" + std::to_string(include.line) + ": <" + include.name +
+                                     "> belongs in " + allowed.front() + " alone");
         }
     }
     EXPECT_TRUE(faults.empty()) << listed(faults);
@@ -129,9 +134,13 @@ TEST_F(Layers, HeadersStayLight) {
     for (const auto& [name, node] : *rules_["heavy"].as_table()) {
         const auto folders = texts(toml::node_view<const toml::node>(node));
         for (const auto& file : tree()) {
-            if (!file.ends_with(".hpp") || std::ranges::none_of(folders, [&](const auto& folder) { return file.below(folder); })) continue;
+            if (!file.ends_with(".hpp") ||
+                std::ranges::none_of(folders, [&](const auto& folder) { return file.below(folder); }))
+                continue;
             for (const auto& include : includes(file))
-                if (include.name == name.str()) faults.push_back(file.path + ":" + std::to_string(include.line) + ": " + include.name + " is too heavy for a header here");
+                if (include.name == name.str())
+                    faults.push_back(file.path + ":" + std::to_string(include.line) + ": " + include.name +
+                                     " is too heavy for a header here");
         }
     }
     EXPECT_TRUE(faults.empty()) << listed(faults);

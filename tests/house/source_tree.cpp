@@ -17,20 +17,24 @@ bool skipped(const std::filesystem::path& path) {
 std::vector<SourceFile> read_tree() {
     const std::filesystem::path root(TILSYN_SOURCE_DIR);
     std::vector<SourceFile> files;
-    for (auto entry = std::filesystem::recursive_directory_iterator(root); entry != std::filesystem::recursive_directory_iterator(); ++entry) {
+    for (auto entry = std::filesystem::recursive_directory_iterator(root);
+         entry != std::filesystem::recursive_directory_iterator(); ++entry) {
         if (entry.depth() == 0 && skipped(entry->path())) {
             entry.disable_recursion_pending();
             continue;
         }
         if (!entry->is_regular_file() || entry->is_symlink()) continue;
         std::ifstream in(entry->path(), std::ios::binary);
-        files.push_back({entry->path().lexically_relative(root).generic_string(), std::string(std::istreambuf_iterator<char>(in), {})});
+        files.push_back({entry->path().lexically_relative(root).generic_string(),
+                         std::string(std::istreambuf_iterator<char>(in), {})});
     }
     std::ranges::sort(files, {}, &SourceFile::path);
     return files;
 }
 
-bool word_character(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
+bool word_character(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
 
 // The end of a raw string whose opening quote stands at `quote`.
 std::size_t raw_end(std::string_view source, std::size_t quote) {
@@ -60,7 +64,9 @@ const std::vector<SourceFile>& tree() {
     return files;
 }
 
-bool exists(std::string_view path) { return std::filesystem::exists(std::filesystem::path(TILSYN_SOURCE_DIR) / path); }
+bool exists(std::string_view path) {
+    return std::filesystem::exists(std::filesystem::path(TILSYN_SOURCE_DIR) / path);
+}
 
 std::vector<Include> includes(const SourceFile& file) {
     std::vector<Include> found;

@@ -66,7 +66,8 @@ class Yaml {
     }
     std::string quoted(std::string_view& rest) const {
         const auto end = rest.find('"', 1);
-        if (end == rest.npos || rest.substr(0, end).find('\\') != rest.npos) fault("a text that is not closed, or with \\");
+        if (end == rest.npos || rest.substr(0, end).find('\\') != rest.npos)
+            fault("a text that is not closed, or with \\");
         std::string text(rest.substr(1, end - 1));
         rest = rest.substr(end + 1);
         return text;
@@ -74,7 +75,8 @@ class Yaml {
     // Leaves what stands behind "key:".
     std::string key(std::string_view& rest) const {
         std::string name;
-        if (rest.front() == '"') name = quoted(rest);
+        if (rest.front() == '"')
+            name = quoted(rest);
         else {
             const auto end = rest.find(':');
             if (end == rest.npos) fault("no key");
@@ -113,8 +115,10 @@ class Yaml {
                 value.push_back(flow(rest));
             }
             rest = trim(rest);
-            if (rest.starts_with(',')) rest = trim(rest.substr(1));
-            else if (rest.empty() || rest.front() != close) fault("neither , nor the end");
+            if (rest.starts_with(','))
+                rest = trim(rest.substr(1));
+            else if (rest.empty() || rest.front() != close)
+                fault("neither , nor the end");
         }
         if (rest.empty()) fault("not closed");
         rest = trim(rest.substr(1));
@@ -143,27 +147,40 @@ class Schemas {
 
   private:
     static bool is(const std::string& type, const json& value) {
-        return type == "object" ? value.is_object() : type == "array" ? value.is_array() : type == "string" ? value.is_string() :
-               type == "integer" ? value.is_number_integer() : type == "number" ? value.is_number() : type == "boolean" ? value.is_boolean() : value.is_null();
+        return type == "object"    ? value.is_object()
+               : type == "array"   ? value.is_array()
+               : type == "string"  ? value.is_string()
+               : type == "integer" ? value.is_number_integer()
+               : type == "number"  ? value.is_number()
+               : type == "boolean" ? value.is_boolean()
+                                   : value.is_null();
     }
     void check(const json& schema, const json& value, const std::string& path, std::vector<std::string>& found) const {
         if (schema.contains("type")) {
             const auto& type = schema["type"];
-            const bool fits = type.is_string() ? is(type, value) : std::ranges::any_of(type, [&](const json& one) { return is(one, value); });
+            const bool fits = type.is_string()
+                                  ? is(type, value)
+                                  : std::ranges::any_of(type, [&](const json& one) { return is(one, value); });
             if (!fits) return found.push_back(path + ": " + value.dump().substr(0, 60) + " is not " + type.dump());
         }
-        if (schema.contains("enum") && std::ranges::find(schema["enum"], value) == schema["enum"].end()) found.push_back(path + ": " + value.dump() + " is none of " + schema["enum"].dump());
+        if (schema.contains("enum") && std::ranges::find(schema["enum"], value) == schema["enum"].end())
+            found.push_back(path + ": " + value.dump() + " is none of " + schema["enum"].dump());
         if (value.is_array() && schema.contains("items"))
-            for (std::size_t i = 0; i < value.size(); ++i) check(resolve(schema["items"]), value[i], path + "/" + std::to_string(i), found);
+            for (std::size_t i = 0; i < value.size(); ++i)
+                check(resolve(schema["items"]), value[i], path + "/" + std::to_string(i), found);
         if (!value.is_object()) return;
         for (const auto& name : schema.value("required", json::array()))
-            if (!value.contains(name.get<std::string>())) found.push_back(path + ": " + name.get<std::string>() + " is missing");
+            if (!value.contains(name.get<std::string>()))
+                found.push_back(path + ": " + name.get<std::string>() + " is missing");
         const auto properties = schema.value("properties", json::object());
         const auto others = schema.value("additionalProperties", json(true));
         for (const auto& [name, member] : value.items()) {
-            if (properties.contains(name)) check(resolve(properties[name]), member, path + "/" + name, found);
-            else if (others.is_object()) check(resolve(others), member, path + "/" + name, found);
-            else if (others == false) found.push_back(path + ": " + name + " is not in the contract");
+            if (properties.contains(name))
+                check(resolve(properties[name]), member, path + "/" + name, found);
+            else if (others.is_object())
+                check(resolve(others), member, path + "/" + name, found);
+            else if (others == false)
+                found.push_back(path + ": " + name + " is not in the contract");
         }
     }
 

@@ -25,7 +25,9 @@ int start_child(const std::vector<std::string>& command, const std::string& log)
     const int pid = ::fork();
     if (pid < 0) throw std::runtime_error("cannot fork");
     if (pid > 0) return pid;
-    if (user != nullptr && (::initgroups(user->pw_name, user->pw_gid) != 0 || ::setgid(user->pw_gid) != 0 || ::setuid(user->pw_uid) != 0)) ::_exit(126);
+    if (user != nullptr &&
+        (::initgroups(user->pw_name, user->pw_gid) != 0 || ::setgid(user->pw_gid) != 0 || ::setuid(user->pw_uid) != 0))
+        ::_exit(126);
     ::prctl(PR_SET_PDEATHSIG, SIGQUIT);
     const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
     ::dup2(out, 1);
@@ -44,7 +46,9 @@ PostgresServer& shared_server() {
 
 }  // namespace
 
-std::string engine_name(db::Engine engine) { return engine == db::Engine::sqlite ? "sqlite" : "postgres"; }
+std::string engine_name(db::Engine engine) {
+    return engine == db::Engine::sqlite ? "sqlite" : "postgres";
+}
 
 PostgresServer::PostgresServer() {
     if (::geteuid() == 0) {
@@ -53,23 +57,29 @@ PostgresServer::PostgresServer() {
             throw std::runtime_error("no user postgres: install postgresql-15");
     }
     const std::string data = folder_.path() / "data";
-    const int init = start_child({postgres_bin + "initdb", "-D", data, "-U", "tilsyn", "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8"},
-                                 folder_.path() / "initdb.log");
+    const int init = start_child(
+        {postgres_bin + "initdb", "-D", data, "-U", "tilsyn", "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8"},
+        folder_.path() / "initdb.log");
     int status = 0;
-    if (::waitpid(init, &status, 0) != init || status != 0) throw std::runtime_error("initdb failed: is postgresql-15 installed?");
+    if (::waitpid(init, &status, 0) != init || status != 0)
+        throw std::runtime_error("initdb failed: is postgresql-15 installed?");
     start();
 }
 
-PostgresServer::~PostgresServer() { stop(true); }
+PostgresServer::~PostgresServer() {
+    stop(true);
+}
 
 void PostgresServer::start() {
     const std::string data = folder_.path() / "data";
-    pid_ = start_child({postgres_bin + "postgres", "-D", data, "-k", folder_.path(), "-c", "listen_addresses=", "-c", "max_connections=60"},
+    pid_ = start_child({postgres_bin + "postgres", "-D", data, "-k", folder_.path(), "-c", "listen_addresses=", "-c",
+                        "max_connections=60"},
                        folder_.path() / "server.log");
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while (!db::open(db::parse_location(url("postgres")), db::Access::read_write)) {
         if (std::chrono::steady_clock::now() > until) throw std::runtime_error("PostgreSQL did not start");
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));  // waiting for another process, not for time to pass
+        std::this_thread::sleep_for(
+            std::chrono::milliseconds(20));  // waiting for another process, not for time to pass
     }
 }
 

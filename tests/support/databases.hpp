@@ -1,5 +1,6 @@
 // Fresh databases for tests: an SQLite file, or a database in a real PostgreSQL server that the test program starts
-// itself (unix socket in a temporary folder) and that dies with it. TILSYN_TEST_POSTGRES may name a server to use instead.
+// itself (unix socket in a temporary folder) and that dies with it. TILSYN_TEST_POSTGRES may name a server to use
+// instead.
 #pragma once
 #include <memory>
 #include <string>
@@ -15,7 +16,8 @@ std::string engine_name(db::Engine engine);
 
 class FreshDatabase {
   public:
-    explicit FreshDatabase(db::Engine engine);  // throws when PostgreSQL cannot be started: a missing server fails the test
+    explicit FreshDatabase(
+        db::Engine engine);  // throws when PostgreSQL cannot be started: a missing server fails the test
     const db::Location& location() const { return location_; }
 
   private:
@@ -30,8 +32,8 @@ class PostgresServer {
     ~PostgresServer();
     PostgresServer(const PostgresServer&) = delete;
     PostgresServer& operator=(const PostgresServer&) = delete;
-    void start();              // waits until it answers; the server dies with the thread that calls this
-    void stop(bool at_once);   // at_once: as a crash (SIGQUIT)
+    void start();             // waits until it answers; the server dies with the thread that calls this
+    void stop(bool at_once);  // at_once: as a crash (SIGQUIT)
     std::string url(const std::string& database) const;
 
   private:
@@ -42,6 +44,6 @@ class PostgresServer {
 }  // namespace tilsyn::test
 
 // INSTANTIATE_ENGINES(SuiteName); for TEST_P suites with db::Engine as their parameter.
-#define INSTANTIATE_ENGINES(suite)                                                              \
+#define INSTANTIATE_ENGINES(suite)                                                             \
     INSTANTIATE_TEST_SUITE_P(Engines, suite, ::testing::ValuesIn(::tilsyn::test::all_engines), \
                              [](const auto& given) { return ::tilsyn::test::engine_name(given.param); })

@@ -26,8 +26,12 @@ checks::Judgement judged(checks::Outcome outcome) {
     judgement.outcome = outcome;
     return judgement;
 }
-checks::Judgement pass(const policy::Control&, const checks::Facts&, Timestamp) { return judged(checks::Outcome::pass); }
-checks::Judgement never(const policy::Control&, const checks::Facts&, Timestamp) { return judged(checks::Outcome::fail); }
+checks::Judgement pass(const policy::Control&, const checks::Facts&, Timestamp) {
+    return judged(checks::Outcome::pass);
+}
+checks::Judgement never(const policy::Control&, const checks::Facts&, Timestamp) {
+    return judged(checks::Outcome::fail);
+}
 
 policy::KindSpec spec(const char* name, policy::Mode mode = policy::Mode::machine) {
     policy::KindSpec made;
@@ -49,34 +53,44 @@ void release_hanging() {
 }
 
 std::span<const checks::Kind> made_up_kinds() {
-    static const policy::KindSpec null_spec = spec("null"), flaky_spec = spec("flaky"), broken_spec = spec("broken"), hang_spec = spec("hang"),
-                                  ask_spec = spec("ask", policy::Mode::person), many_spec = spec("many", policy::Mode::batch);
+    static const policy::KindSpec null_spec = spec("null"), flaky_spec = spec("flaky"), broken_spec = spec("broken"),
+                                  hang_spec = spec("hang"), ask_spec = spec("ask", policy::Mode::person),
+                                  many_spec = spec("many", policy::Mode::batch);
     static const checks::Kind kinds[] = {
-        {&null_spec, [](const checks::CollectRequest& r) -> Result<std::vector<checks::Facts>> { return facts(r); }, pass},
-        {&flaky_spec, [](const checks::CollectRequest& r) -> Result<std::vector<checks::Facts>> {
+        {&null_spec, [](const checks::CollectRequest& r) -> Result<std::vector<checks::Facts>> { return facts(r); },
+         pass},
+        {&flaky_spec,
+         [](const checks::CollectRequest& r) -> Result<std::vector<checks::Facts>> {
              auto result = facts(r);
              std::scoped_lock lock(mutex);
              result[0].seen["good"] = ++seen[r.control->id + r.subjects[0].id] % 2 == 0;
              return result;
          },
-         [](const policy::Control&, const checks::Facts& f, Timestamp) { return judged(f.seen["good"] == true ? checks::Outcome::pass : checks::Outcome::fail); }},
-        {&broken_spec, [](const checks::CollectRequest& r) -> Result<std::vector<checks::Facts>> { return facts(r); }, never},
-        {&hang_spec, [](const checks::CollectRequest& r) -> Result<std::vector<checks::Facts>> {
+         [](const policy::Control&, const checks::Facts& f, Timestamp) {
+             return judged(f.seen["good"] == true ? checks::Outcome::pass : checks::Outcome::fail);
+         }},
+        {&broken_spec, [](const checks::CollectRequest& r) -> Result<std::vector<checks::Facts>> { return facts(r); },
+         never},
+        {&hang_spec,
+         [](const checks::CollectRequest& r) -> Result<std::vector<checks::Facts>> {
              auto result = facts(r);
              std::unique_lock lock(mutex);
              released.wait(lock, [] { return hanging_released; });
              return result;
-         }, pass},
+         },
+         pass},
         {&many_spec, [](const checks::CollectRequest& r) -> Result<std::vector<checks::Facts>> { return facts(r); },
          [](const policy::Control&, const checks::Facts& f, Timestamp) {
-             return judged(f.seen["subject"].get<std::string>().ends_with('7') ? checks::Outcome::fail : checks::Outcome::pass);
+             return judged(f.seen["subject"].get<std::string>().ends_with('7') ? checks::Outcome::fail
+                                                                               : checks::Outcome::pass);
          }},
         {&ask_spec, nullptr, pass},
     };
     return kinds;
 }
 
-policy::Control control(const std::string& id, const std::string& kind, const std::string& every, const std::string& register_name) {
+policy::Control control(const std::string& id, const std::string& kind, const std::string& every,
+                        const std::string& register_name) {
     policy::Control made;
     made.id = id;
     made.title = {id, id};
@@ -104,10 +118,15 @@ void Schedule::add_rows(const std::string& register_name, int count, const std::
     const auto now = to_micros(clock->now());
     for (int i = 0; i < count; ++i) {
         const auto number_text = std::to_string(i);
-        rows.push_back({register_name, prefix + std::string(6 - std::min<std::size_t>(6, number_text.size()), '0') + number_text, std::string("{}"), std::int64_t{1}, now, now, std::string("test")});
+        rows.push_back({register_name,
+                        prefix + std::string(6 - std::min<std::size_t>(6, number_text.size()), '0') + number_text,
+                        std::string("{}"), std::int64_t{1}, now, now, std::string("test")});
     }
     auto transaction = db::Transaction::begin(*connection).value();
-    const auto added = connection->execute_each("INSERT INTO register_row(register, id, body, version, created_at, updated_at, updated_by) VALUES(?, ?, ?, ?, ?, ?, ?)", rows);
+    const auto added = connection->execute_each(
+        "INSERT INTO register_row(register, id, body, version, created_at, updated_at, updated_by) VALUES(?, ?, ?, ?, "
+        "?, ?, ?)",
+        rows);
     if (!added) throw std::runtime_error(added.error().detail);
     if (!transaction.commit()) throw std::runtime_error("commit");
 }
@@ -117,7 +136,8 @@ std::shared_ptr<const schedule::Plan> Schedule::use(std::vector<policy::Control>
     made.hash = "test";
     made.controls = std::move(controls);
     auto calendar = policy::Calendar(Zone::find("Europe/Copenhagen").value(), "DK");
-    plan = std::make_shared<schedule::Plan>(schedule::Plan{std::move(made), registers::builtin(), std::move(calendar), "seed", made_up_kinds()});
+    plan = std::make_shared<schedule::Plan>(
+        schedule::Plan{std::move(made), registers::builtin(), std::move(calendar), "seed", made_up_kinds()});
     const auto synced = committer->write([&](log::WriteContext& context) -> Result<void> {
         TRY_VOID(schedule::sync(context, *plan));
         return {};
@@ -128,13 +148,18 @@ std::shared_ptr<const schedule::Plan> Schedule::use(std::vector<policy::Control>
 
 std::unique_ptr<schedule::Engine> Schedule::engine(schedule::EngineOptions options, schedule::Engine::Report report) {
     checks::Environment environment;
-    auto made = std::make_unique<schedule::Engine>(*committer, *readers, environment, *clock, options, std::move(report));
+    auto made =
+        std::make_unique<schedule::Engine>(*committer, *readers, environment, *clock, options, std::move(report));
     made->set_plan(plan);
     if (const auto joined = made->join(); !joined) throw std::runtime_error(joined.error().detail);
     return made;
 }
 
-std::int64_t Schedule::number(const std::string& sql) { return connection->one(sql).value()->integer(0); }
-std::string Schedule::text(const std::string& sql) { return connection->one(sql).value()->text(0); }
+std::int64_t Schedule::number(const std::string& sql) {
+    return connection->one(sql).value()->integer(0);
+}
+std::string Schedule::text(const std::string& sql) {
+    return connection->one(sql).value()->text(0);
+}
 
 }  // namespace tilsyn::test

@@ -14,14 +14,15 @@
 
 namespace tilsyn::test {
 
-// Kinds: "null" passes at once; "flaky" fails until its second look at a subject; "broken" always fails; "hang" waits for
-// release_hanging(); "ask" is signed by a person; "many" is a batch that fails subjects whose id ends in 7.
+// Kinds: "null" passes at once; "flaky" fails until its second look at a subject; "broken" always fails; "hang" waits
+// for release_hanging(); "ask" is signed by a person; "many" is a batch that fails subjects whose id ends in 7.
 std::span<const checks::Kind> made_up_kinds();
 void hold_hanging();
 void release_hanging();
 extern std::atomic<int> looks;  // how often any made-up kind has collected
 
-policy::Control control(const std::string& id, const std::string& kind, const std::string& every, const std::string& register_name = "");
+policy::Control control(const std::string& id, const std::string& kind, const std::string& every,
+                        const std::string& register_name = "");
 
 // Opens and migrates; the caller adds controls and register rows, then calls plan() and sync().
 class Schedule {
@@ -29,7 +30,8 @@ class Schedule {
     explicit Schedule(const db::Location& location, const Clock& clock);
     void add_rows(const std::string& register_name, int count, const std::string& prefix = "s");  // ids s00000 ...
     std::shared_ptr<const schedule::Plan> use(std::vector<policy::Control> controls);  // makes the plan and syncs
-    std::unique_ptr<schedule::Engine> engine(schedule::EngineOptions options = {}, schedule::Engine::Report report = {});
+    std::unique_ptr<schedule::Engine> engine(schedule::EngineOptions options = {},
+                                             schedule::Engine::Report report = {});
     std::int64_t number(const std::string& sql);
     std::string text(const std::string& sql);
 

@@ -16,19 +16,31 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-Result<int> nothing(Invocation&) { return 0; }
+Result<int> nothing(Invocation&) {
+    return 0;
+}
 
 const Table& table() {
     static const Table commands{
-        {.path = "status", .summary = "cli.status", .arguments = {{.name = "CONTROL", .help = "cli.status-control", .arity = Arity::optional}}, .handler = nothing},
+        {.path = "status",
+         .summary = "cli.status",
+         .arguments = {{.name = "CONTROL", .help = "cli.status-control", .arity = Arity::optional}},
+         .handler = nothing},
         {.path = "register", .summary = "cli.register"},
-        {.path = "register import", .summary = "cli.register-import", .help = "cli.register-import-help",
-         .arguments = {{.name = "REGISTER", .help = "cli.register-name"}, {.name = "FILE", .help = "cli.import-file", .values = Values::file}},
-         .options = {{.name = "format", .value = "FORMAT", .help = "cli.option-format", .choices = {"csv", "json"}}, {.name = "dry-run", .help = "cli.option-dry-run"}},
-         .exits = {{1, "cli.exit-import"}}, .handler = nothing},
-        {.path = "register set", .summary = "cli.register-set",
+        {.path = "register import",
+         .summary = "cli.register-import",
+         .help = "cli.register-import-help",
+         .arguments = {{.name = "REGISTER", .help = "cli.register-name"},
+                       {.name = "FILE", .help = "cli.import-file", .values = Values::file}},
+         .options = {{.name = "format", .value = "FORMAT", .help = "cli.option-format", .choices = {"csv", "json"}},
+                     {.name = "dry-run", .help = "cli.option-dry-run"}},
+         .exits = {{1, "cli.exit-import"}},
+         .handler = nothing},
+        {.path = "register set",
+         .summary = "cli.register-set",
          .arguments = {{.name = "FIELD=VALUE", .help = "cli.fields", .arity = Arity::several}},
-         .options = {{.name = "reason", .value = "TEXT", .help = "cli.option-reason", .required = true}}, .handler = nothing},
+         .options = {{.name = "reason", .value = "TEXT", .help = "cli.option-reason", .required = true}},
+         .handler = nothing},
     };
     return commands;
 }
@@ -52,7 +64,14 @@ std::string complaint(Parsed parsed) {
 }
 
 TEST(Invocation, CarriesWhatWasAsked) {
-    const auto result = asked({.path = "register import", .values = {{"REGISTER", {"servers"}}, {"FILE", {"a.csv"}}, {"dry-run", {}}, {"data", {"/d"}}, {"json", {}}, {"lang", {"da"}}}, .extras = {}});
+    const auto result = asked({.path = "register import",
+                               .values = {{"REGISTER", {"servers"}},
+                                          {"FILE", {"a.csv"}},
+                                          {"dry-run", {}},
+                                          {"data", {"/d"}},
+                                          {"json", {}},
+                                          {"lang", {"da"}}},
+                               .extras = {}});
     ASSERT_TRUE(result);
     const auto& call = std::get<Invocation>(*result);
     EXPECT_EQ(call.command->path, "register import");
@@ -75,19 +94,30 @@ TEST(Invocation, TheDataFolderIsTheOptionElseTheEnvironmentElseHere) {
 
 TEST(Invocation, NamesTheNearestCommandAndOption) {
     EXPECT_THAT(complaint({.path = "", .values = {}, .extras = {"statsu"}}), HasSubstr("did you mean tilsyn status?"));
-    EXPECT_THAT(complaint({.path = "register", .values = {}, .extras = {"imprt"}}), HasSubstr("did you mean tilsyn register import?"));
-    EXPECT_THAT(complaint({.path = "register import", .values = {}, .extras = {"--dry-rnu"}}), HasSubstr("did you mean --dry-run?"));
-    EXPECT_THAT(complaint({.path = "register import", .values = {}, .extras = {"--colour-me"}}), HasSubstr("tilsyn register import --help"));
+    EXPECT_THAT(complaint({.path = "register", .values = {}, .extras = {"imprt"}}),
+                HasSubstr("did you mean tilsyn register import?"));
+    EXPECT_THAT(complaint({.path = "register import", .values = {}, .extras = {"--dry-rnu"}}),
+                HasSubstr("did you mean --dry-run?"));
+    EXPECT_THAT(complaint({.path = "register import", .values = {}, .extras = {"--colour-me"}}),
+                HasSubstr("tilsyn register import --help"));
     EXPECT_THAT(complaint({.path = "", .values = {}, .extras = {"zzzzzzzzz"}}), HasSubstr("see tilsyn --help"));
 }
 
 TEST(Invocation, SaysWhatIsMissingOrTooMuch) {
-    EXPECT_THAT(complaint({.path = "register import", .values = {{"REGISTER", {"servers"}}}, .extras = {}}), HasSubstr("FILE is missing"));
-    EXPECT_THAT(complaint({.path = "register set", .values = {{"FIELD=VALUE", {"a=b"}}}, .extras = {}}), HasSubstr("--reason TEXT is missing"));
-    EXPECT_THAT(complaint({.path = "register set", .values = {{"reason", {"x"}}}, .extras = {}}), HasSubstr("FIELD=VALUE is missing"));
-    EXPECT_THAT(complaint({.path = "status", .values = {{"CONTROL", {"a"}}}, .extras = {"b"}}), HasSubstr("“b” is one argument too many"));
-    EXPECT_THAT(complaint({.path = "register import", .values = {{"REGISTER", {"s"}}, {"FILE", {"f"}}, {"format", {"cvs"}}}, .extras = {}}), HasSubstr("did you mean csv?"));
-    EXPECT_THAT(complaint({.path = "status", .values = {{"data", {"a", "b"}}}, .extras = {}}), HasSubstr("--data is given twice"));
+    EXPECT_THAT(complaint({.path = "register import", .values = {{"REGISTER", {"servers"}}}, .extras = {}}),
+                HasSubstr("FILE is missing"));
+    EXPECT_THAT(complaint({.path = "register set", .values = {{"FIELD=VALUE", {"a=b"}}}, .extras = {}}),
+                HasSubstr("--reason TEXT is missing"));
+    EXPECT_THAT(complaint({.path = "register set", .values = {{"reason", {"x"}}}, .extras = {}}),
+                HasSubstr("FIELD=VALUE is missing"));
+    EXPECT_THAT(complaint({.path = "status", .values = {{"CONTROL", {"a"}}}, .extras = {"b"}}),
+                HasSubstr("“b” is one argument too many"));
+    EXPECT_THAT(complaint({.path = "register import",
+                           .values = {{"REGISTER", {"s"}}, {"FILE", {"f"}}, {"format", {"cvs"}}},
+                           .extras = {}}),
+                HasSubstr("did you mean csv?"));
+    EXPECT_THAT(complaint({.path = "status", .values = {{"data", {"a", "b"}}}, .extras = {}}),
+                HasSubstr("--data is given twice"));
 }
 
 TEST(Invocation, HelpComesBeforeAnythingMissing) {

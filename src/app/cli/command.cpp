@@ -17,7 +17,8 @@ std::vector<const Command*> below(const Table& table, std::string_view group) {
     std::vector<const Command*> found;
     for (const auto& command : table) {
         const std::string_view path = command.path;
-        if (group.empty() ? path.find(' ') == path.npos : path.size() > group.size() && path.starts_with(group) && path[group.size()] == ' ')
+        if (group.empty() ? path.find(' ') == path.npos
+                          : path.size() > group.size() && path.starts_with(group) && path[group.size()] == ' ')
             found.push_back(&command);
     }
     return found;

@@ -11,7 +11,7 @@ namespace tilsyn::cli {
 
 class Invocation;
 
-enum class Values { text, file, folder };  // what completion offers
+enum class Values { text, file, folder };          // what completion offers
 enum class Arity { one, optional, several, any };  // several: at least one
 
 struct Argument {
@@ -39,9 +39,9 @@ struct ExitCode {
 };
 
 struct Command {
-    std::string path;            // "policy check"
-    std::string summary;         // one line
-    std::string help = {};       // more, below the summary; may be empty
+    std::string path;       // "policy check"
+    std::string summary;    // one line
+    std::string help = {};  // more, below the summary; may be empty
     std::vector<Argument> arguments = {};
     std::vector<Option> options = {};
     std::vector<ExitCode> exits = {};

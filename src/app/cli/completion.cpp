@@ -7,7 +7,9 @@
 namespace tilsyn::cli {
 namespace {
 
-std::string words(const std::vector<std::string>& list) { return join(list, " "); }
+std::string words(const std::vector<std::string>& list) {
+    return join(list, " ");
+}
 
 std::vector<std::string> option_names(const Command& command) {
     std::vector<std::string> names;
@@ -39,17 +41,21 @@ std::string bash(const Table& table) {
     std::string options, commands;
     std::vector<std::string> valued;
     for (const auto& command : table) {
-        const auto positional = command.handler ? bash_positional(command) : "-W '" + words(member_names(table, command.path)) + "'";
-        commands += fmt::format("        '{}') options='{}'; offer=({}) ;;\n", command.path, words(option_names(command)), positional);
+        const auto positional =
+            command.handler ? bash_positional(command) : "-W '" + words(member_names(table, command.path)) + "'";
+        commands += fmt::format("        '{}') options='{}'; offer=({}) ;;\n", command.path,
+                                words(option_names(command)), positional);
         for (const auto& option : command.options) {
             if (option.value.empty()) continue;
-            options += fmt::format("        '{} --{}') offer=({}) ;;\n", command.path, option.name, bash_values(option.values, option.choices));
+            options += fmt::format("        '{} --{}') offer=({}) ;;\n", command.path, option.name,
+                                   bash_values(option.values, option.choices));
             valued.push_back("--" + option.name);
         }
     }
     for (const auto& option : common_options()) {
         if (option.value.empty()) continue;
-        options += fmt::format("        *' --{}') offer=({}) ;;\n", option.name, bash_values(option.values, option.choices));
+        options +=
+            fmt::format("        *' --{}') offer=({}) ;;\n", option.name, bash_values(option.values, option.choices));
         valued.push_back("--" + option.name);
     }
     std::string known;
@@ -80,7 +86,8 @@ _tilsyn() {{
 }}
 complete -o filenames -F _tilsyn tilsyn
 )",
-                       known, words(valued), options, words(option_names(Command{})), words(member_names(table, "")), commands);
+                       known, words(valued), options, words(option_names(Command{})), words(member_names(table, "")),
+                       commands);
 }
 
 // For zsh and fish, between single quotes.
@@ -107,15 +114,19 @@ std::string zsh_action(Values values, const std::vector<std::string>& choices) {
 
 std::string zsh(const Table& table, Lang lang) {
     constexpr std::string_view apostrophe = "'\\''";
-    std::string out = "#compdef tilsyn\n# zsh completion for tilsyn\n_tilsyn() {\n    local path=${words[2]} third=${words[3]}\n";
+    std::string out =
+        "#compdef tilsyn\n# zsh completion for tilsyn\n_tilsyn() {\n    local path=${words[2]} third=${words[3]}\n";
     const auto describe = [&](std::string_view group) {
         std::string list;
-        for (const auto* command : below(table, group)) list += " " + quoted(std::string(command->name()) + ":" + zsh_text(tr(lang, command->summary)), apostrophe);
+        for (const auto* command : below(table, group))
+            list += " " + quoted(std::string(command->name()) + ":" + zsh_text(tr(lang, command->summary)), apostrophe);
         return "local -a commands=(" + list + " ); _describe command commands";
     };
     out += "    if ((CURRENT == 2)); then " + describe("") + "; return; fi\n";
     for (const auto* group : below(table, ""))
-        if (!group->handler) out += "    if [[ $path == " + group->path + " ]]; then\n        if ((CURRENT == 3)); then " + describe(group->path) + "; return; fi\n        path=\"$path $third\"\n    fi\n";
+        if (!group->handler)
+            out += "    if [[ $path == " + group->path + " ]]; then\n        if ((CURRENT == 3)); then " +
+                   describe(group->path) + "; return; fi\n        path=\"$path $third\"\n    fi\n";
     out += "    case $path in\n";
     for (const auto& command : table) {
         if (!command.handler) continue;
@@ -127,7 +138,8 @@ std::string zsh(const Table& table, Lang lang) {
                 out += " " + quoted(text, apostrophe);
             }
         }
-        for (const auto& argument : command.arguments) out += " " + quoted("*:" + argument.name + ":" + zsh_action(argument.values, argument.choices), apostrophe);
+        for (const auto& argument : command.arguments)
+            out += " " + quoted("*:" + argument.name + ":" + zsh_action(argument.values, argument.choices), apostrophe);
         out += " ;;\n";
     }
     return out + "    esac\n}\n_tilsyn \"$@\"\n";
@@ -143,17 +155,29 @@ std::string fish(const Table& table, Lang lang) {
     for (const auto& command : table) {
         const auto space = command.path.find(' ');
         const auto group = space == command.path.npos ? std::string() : command.path.substr(0, space);
-        const auto offered = group.empty() ? std::string("__fish_use_subcommand") : "__fish_seen_subcommand_from " + group + "; and not __fish_seen_subcommand_from " + words(member_names(table, group));
-        out += fmt::format("complete -c tilsyn -n {} -a {} -d {}\n", quoted(offered, apostrophe), quoted(command.name(), apostrophe), quoted(tr(lang, command.summary), apostrophe));
-        const auto chosen = group.empty() ? "__fish_seen_subcommand_from " + command.path : "__fish_seen_subcommand_from " + group + "; and __fish_seen_subcommand_from " + std::string(command.name());
+        const auto offered = group.empty()
+                                 ? std::string("__fish_use_subcommand")
+                                 : "__fish_seen_subcommand_from " + group + "; and not __fish_seen_subcommand_from " +
+                                       words(member_names(table, group));
+        out += fmt::format("complete -c tilsyn -n {} -a {} -d {}\n", quoted(offered, apostrophe),
+                           quoted(command.name(), apostrophe), quoted(tr(lang, command.summary), apostrophe));
+        const auto chosen = group.empty() ? "__fish_seen_subcommand_from " + command.path
+                                          : "__fish_seen_subcommand_from " + group +
+                                                "; and __fish_seen_subcommand_from " + std::string(command.name());
         for (const auto& option : command.options)
-            out += fmt::format("complete -c tilsyn -n {} -l {}{} -d {}\n", quoted(chosen, apostrophe), option.name, option.value.empty() ? "" : tail(option.values, option.choices), quoted(tr(lang, option.help), apostrophe));
+            out += fmt::format("complete -c tilsyn -n {} -l {}{} -d {}\n", quoted(chosen, apostrophe), option.name,
+                               option.value.empty() ? "" : tail(option.values, option.choices),
+                               quoted(tr(lang, option.help), apostrophe));
         for (const auto& argument : command.arguments)
             if (argument.values != Values::text || !argument.choices.empty())
-                out += fmt::format("complete -c tilsyn -n {}{}\n", quoted(chosen, apostrophe), argument.choices.empty() ? " -F" : " -a " + quoted(words(argument.choices), apostrophe));
+                out += fmt::format(
+                    "complete -c tilsyn -n {}{}\n", quoted(chosen, apostrophe),
+                    argument.choices.empty() ? " -F" : " -a " + quoted(words(argument.choices), apostrophe));
     }
     for (const auto& option : common_options())
-        out += fmt::format("complete -c tilsyn -l {}{} -d {}\n", option.name, option.value.empty() ? "" : tail(option.values, option.choices), quoted(tr(lang, option.help), apostrophe));
+        out += fmt::format("complete -c tilsyn -l {}{} -d {}\n", option.name,
+                           option.value.empty() ? "" : tail(option.values, option.choices),
+                           quoted(tr(lang, option.help), apostrophe));
     return out;
 }
 

@@ -17,7 +17,8 @@ std::string help(const Table& table, const Command& command, Lang lang, const Te
 std::string usage(const Command& command);  // "tilsyn policy diff [--json] FILE [VERSION]"
 
 // File name and roff of tilsyn.1 and one page for each top command. `date` as 2026-11-23.
-std::vector<std::pair<std::string, std::string>> man_pages(const Table& table, Lang lang, std::string_view version, std::string_view date);
+std::vector<std::pair<std::string, std::string>> man_pages(const Table& table, Lang lang, std::string_view version,
+                                                           std::string_view date);
 std::string markdown(const Table& table);  // docs/commands.md
 
 inline const std::vector<std::string> shells{"bash", "zsh", "fish"};

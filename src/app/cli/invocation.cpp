@@ -20,7 +20,9 @@ Result<void> unknown_command(const Table& table, const std::string& group, const
     for (const auto* command : below(table, group)) names.emplace_back(command->name());
     const auto written = group.empty() ? typed : group + " " + typed;
     auto failure = fail(Code::invalid, "cli.unknown-command", {{"command", written}});
-    if (const auto meant = nearest(typed, names)) return std::move(failure).hint("cli.did-you-mean", {{"name", "tilsyn " + (group.empty() ? "" : group + " ") + *meant}});
+    if (const auto meant = nearest(typed, names))
+        return std::move(failure).hint("cli.did-you-mean",
+                                       {{"name", "tilsyn " + (group.empty() ? "" : group + " ") + *meant}});
     return std::move(failure).hint("cli.see-help", {{"command", group.empty() ? "tilsyn" : "tilsyn " + group}});
 }
 
@@ -29,15 +31,19 @@ Result<void> unknown_option(const Command& command, const std::string& typed) {
     for (const auto* list : {&command.options, &common_options()})
         for (const auto& option : *list) names.push_back("--" + option.name);
     auto failure = fail(Code::invalid, "cli.unknown-option", {{"option", typed}, {"command", command.path}});
-    if (const auto meant = nearest(typed.substr(0, typed.find('=')), names)) return std::move(failure).hint("cli.did-you-mean", {{"name", *meant}});
+    if (const auto meant = nearest(typed.substr(0, typed.find('=')), names))
+        return std::move(failure).hint("cli.did-you-mean", {{"name", *meant}});
     return std::move(failure).hint("cli.see-help", {{"command", "tilsyn " + command.path}});
 }
 
-Result<void> one_of(const std::vector<std::string>& choices, const std::string& name, const std::vector<std::string>& values) {
+Result<void> one_of(const std::vector<std::string>& choices, const std::string& name,
+                    const std::vector<std::string>& values) {
     for (const auto& value : values) {
         if (choices.empty() || std::ranges::find(choices, value) != choices.end()) continue;
-        auto failure = fail(Code::invalid, "cli.bad-choice", {{"name", name}, {"value", value}, {"choices", join(choices, ", ")}});
-        if (const auto meant = nearest(value, choices)) return std::move(failure).hint("cli.did-you-mean", {{"name", *meant}});
+        auto failure =
+            fail(Code::invalid, "cli.bad-choice", {{"name", name}, {"value", value}, {"choices", join(choices, ", ")}});
+        if (const auto meant = nearest(value, choices))
+            return std::move(failure).hint("cli.did-you-mean", {{"name", *meant}});
         return std::move(failure);
     }
     return {};
@@ -51,14 +57,17 @@ Result<void> complete(const Command& command, const Parsed& parsed) {
     };
     for (const auto& argument : command.arguments) {
         if ((argument.arity == Arity::one || argument.arity == Arity::several) && values(argument.name).empty())
-            return fail(Code::invalid, "cli.missing-argument", {{"name", argument.name}}).hint("cli.see-help", {{"command", "tilsyn " + command.path}});
+            return fail(Code::invalid, "cli.missing-argument", {{"name", argument.name}})
+                .hint("cli.see-help", {{"command", "tilsyn " + command.path}});
         TRY_VOID(one_of(argument.choices, argument.name, values(argument.name)));
     }
     for (const auto* list : {&command.options, &common_options()}) {
         for (const auto& option : *list) {
             if (option.required && !parsed.values.contains(option.name))
-                return fail(Code::invalid, "cli.missing-option", {{"name", option.name + " " + option.value}}).hint("cli.see-help", {{"command", "tilsyn " + command.path}});
-            if (!option.repeated && values(option.name).size() > 1) return fail(Code::invalid, "cli.option-twice", {{"name", option.name}});
+                return fail(Code::invalid, "cli.missing-option", {{"name", option.name + " " + option.value}})
+                    .hint("cli.see-help", {{"command", "tilsyn " + command.path}});
+            if (!option.repeated && values(option.name).size() > 1)
+                return fail(Code::invalid, "cli.option-twice", {{"name", option.name}});
             TRY_VOID(one_of(option.choices, "--" + option.name, values(option.name)));
         }
     }
@@ -77,7 +86,8 @@ std::vector<std::string> Invocation::all(std::string_view name) const {
     return found == values_.end() ? std::vector<std::string>() : found->second;
 }
 
-Result<std::variant<Invocation, std::string>> interpret(const Table& table, const Parsed& parsed, const Terminal& terminal) {
+Result<std::variant<Invocation, std::string>> interpret(const Table& table, const Parsed& parsed,
+                                                        const Terminal& terminal) {
     Invocation call;
     call.table = &table;
     call.terminal = terminal;
@@ -93,13 +103,17 @@ Result<std::variant<Invocation, std::string>> interpret(const Table& table, cons
     const bool group = call.command == nullptr || !call.command->handler;
     if (group && !parsed.extras.empty()) {
         const auto& typed = parsed.extras.front();
-        if (typed.starts_with('-')) TRY_VOID(unknown_option(call.command == nullptr ? Command{} : *call.command, typed));
+        if (typed.starts_with('-'))
+            TRY_VOID(unknown_option(call.command == nullptr ? Command{} : *call.command, typed));
         TRY_VOID(unknown_command(table, parsed.path, typed));
     }
-    if (group || call.has("help")) return call.command == nullptr ? overview(table, call.lang, call.terminal) : help(table, *call.command, call.lang, call.terminal);
+    if (group || call.has("help"))
+        return call.command == nullptr ? overview(table, call.lang, call.terminal)
+                                       : help(table, *call.command, call.lang, call.terminal);
     for (const auto& extra : parsed.extras) {
         if (extra.size() > 1 && extra.starts_with('-')) TRY_VOID(unknown_option(*call.command, extra));
-        return fail(Code::invalid, "cli.too-many", {{"text", extra}}).hint("cli.see-help", {{"command", "tilsyn " + call.command->path}});
+        return fail(Code::invalid, "cli.too-many", {{"text", extra}})
+            .hint("cli.see-help", {{"command", "tilsyn " + call.command->path}});
     }
     TRY_VOID(complete(*call.command, parsed));
     return call;

@@ -17,12 +17,14 @@ namespace tilsyn::cli {
 // The arguments split by the table, and not judged yet.
 struct Parsed {
     std::string path;  // of the deepest command that was named; may be a group, or empty
-    std::map<std::string, std::vector<std::string>, std::less<>> values;  // by name of argument or option; a flag: present
-    std::vector<std::string> extras;                                      // what has no place in the table, as written
+    std::map<std::string, std::vector<std::string>, std::less<>>
+        values;                       // by name of argument or option; a flag: present
+    std::vector<std::string> extras;  // what has no place in the table, as written
 };
 
-// Splits by the table and judges nothing but an option's value: what has no place comes back in `extras`. Options may stand
-// anywhere behind their command, the common ones anywhere at all; "--" ends them. `arguments` without the program's name.
+// Splits by the table and judges nothing but an option's value: what has no place comes back in `extras`. Options may
+// stand anywhere behind their command, the common ones anywhere at all; "--" ends them. `arguments` without the
+// program's name.
 Result<Parsed> parse(const Table& table, const std::vector<std::string>& arguments);
 
 class Invocation {
@@ -50,6 +52,7 @@ class Invocation {
 
 // Checks what was parsed: names the nearest command or option for one that does not exist, and says what is missing.
 // A text instead of an invocation: help was asked for.
-Result<std::variant<Invocation, std::string>> interpret(const Table& table, const Parsed& parsed, const Terminal& terminal);
+Result<std::variant<Invocation, std::string>> interpret(const Table& table, const Parsed& parsed,
+                                                        const Terminal& terminal);
 
 }  // namespace tilsyn::cli

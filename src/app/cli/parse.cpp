@@ -56,15 +56,18 @@ Result<Parsed> parse(const Table& table, const std::vector<std::string>& argumen
             } else {
                 return fail(Code::invalid, "cli.value-missing", {{"name", name}, {"value", option->value}});
             }
-        } else if (const auto* deeper = find(table, parsed.path.empty() ? text : parsed.path + " " + text); deeper != nullptr && words.empty() && !options_over) {
+        } else if (const auto* deeper = find(table, parsed.path.empty() ? text : parsed.path + " " + text);
+                   deeper != nullptr && words.empty() && !options_over) {
             command = deeper;
             parsed.path = deeper->path;
         } else {
             words.push_back(text);
         }
     }
-    if (command != nullptr && command->handler) distribute(*command, std::move(words), parsed);
-    else parsed.extras.insert(parsed.extras.end(), words.begin(), words.end());
+    if (command != nullptr && command->handler)
+        distribute(*command, std::move(words), parsed);
+    else
+        parsed.extras.insert(parsed.extras.end(), words.begin(), words.end());
     return parsed;
 }
 

@@ -35,7 +35,8 @@ Terminal Terminal::standard() {
     terminal.color = ::isatty(STDOUT_FILENO) == 1 && !set("NO_COLOR") && !dumb;
     terminal.progress = ::isatty(STDERR_FILENO) == 1 && !dumb;
     winsize size{};
-    if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) terminal.width = std::max<std::size_t>(size.ws_col, 40);
+    if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        terminal.width = std::max<std::size_t>(size.ws_col, 40);
     return terminal;
 }
 
@@ -43,9 +44,12 @@ std::string Terminal::paint(std::string_view text, std::string_view code) const 
     return color ? fmt::format("\033[{}m{}\033[0m", code, text) : std::string(text);
 }
 
-Progress::Progress(const Terminal& terminal, std::string what) : terminal_(&terminal), what_(std::move(what)), began_(std::chrono::steady_clock::now()) {}
+Progress::Progress(const Terminal& terminal, std::string what)
+    : terminal_(&terminal), what_(std::move(what)), began_(std::chrono::steady_clock::now()) {}
 
-Progress::~Progress() { clear(); }
+Progress::~Progress() {
+    clear();
+}
 
 void Progress::clear() {
     if (visible_) *terminal_->err << "\r\033[K" << std::flush;

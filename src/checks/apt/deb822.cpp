@@ -14,9 +14,9 @@ constexpr std::size_t longest_stanza = 4u << 20;
 constexpr std::size_t read_size = 256u << 10;
 
 bool same_name(std::string_view written, std::string_view lower) {
-    return written.size() == lower.size() && std::equal(written.begin(), written.end(), lower.begin(), [](char a, char b) {
-               return (a >= 'A' && a <= 'Z' ? char(a + 32) : a) == b;
-           });
+    return written.size() == lower.size() &&
+           std::equal(written.begin(), written.end(), lower.begin(),
+                      [](char a, char b) { return (a >= 'A' && a <= 'Z' ? char(a + 32) : a) == b; });
 }
 
 // The next line, without its end; text moves behind it.
@@ -85,7 +85,8 @@ Result<std::optional<Stanza>> StanzaReader::next() {
 }
 
 std::optional<Timestamp> parse_release_date(std::string_view text) {
-    static constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                             "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     std::vector<std::string_view> words;
     for (const auto word : split(text, ' '))
         if (!word.empty()) words.push_back(word);
@@ -95,21 +96,26 @@ std::optional<Timestamp> parse_release_date(std::string_view text) {
     const auto month = std::ranges::find(months, words[1]);
     const auto day = number(words[0]), year = number(words[2]);
     const auto clock = split(words[3], ':');
-    if (month == months.end() || !day || !year || *year < 1970 || *year > 9999 || clock.size() != 3) return std::nullopt;
+    if (month == months.end() || !day || !year || *year < 1970 || *year > 9999 || clock.size() != 3)
+        return std::nullopt;
     const auto hour = number(clock[0]), minute = number(clock[1]), second = number(clock[2]);
     if (!hour || !minute || !second || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
-    const auto date = std::chrono::year(*year) / std::chrono::month(unsigned(month - months.begin() + 1)) / std::chrono::day(unsigned(*day));
+    const auto date = std::chrono::year(*year) / std::chrono::month(unsigned(month - months.begin() + 1)) /
+                      std::chrono::day(unsigned(*day));
     if (*day > 31 || !date.ok()) return std::nullopt;
-    return Timestamp(std::chrono::sys_days(date)) + std::chrono::hours(*hour) + std::chrono::minutes(*minute) + std::chrono::seconds(*second);
+    return Timestamp(std::chrono::sys_days(date)) + std::chrono::hours(*hour) + std::chrono::minutes(*minute) +
+           std::chrono::seconds(*second);
 }
 
 ReleaseHead parse_release(std::string_view content) {
     if (content.starts_with("-----BEGIN PGP SIGNED MESSAGE-----")) {
         // The armour has a head of its own (Hash: ...), which ends at an empty line.
-        while (!content.empty() && !trim(take_line(content)).empty()) {}
+        while (!content.empty() && !trim(take_line(content)).empty()) {
+        }
         content = content.substr(0, content.find("\n-----BEGIN PGP SIGNATURE-----"));
     }
-    static constexpr std::array<std::string_view, 6> names{"origin", "label", "suite", "codename", "date", "valid-until"};
+    static constexpr std::array<std::string_view, 6> names{"origin",   "label", "suite",
+                                                           "codename", "date",  "valid-until"};
     std::array<std::string_view, 6> values;
     Stanza(content.substr(0, content.find("\n\n"))).fields(names, values);
     ReleaseHead head;

@@ -39,8 +39,8 @@ class StanzaReader {
 struct ReleaseHead {
     std::string origin, label, suite, codename;
     std::optional<Timestamp> date, valid_until;
-    bool nameless = false;   // none of these fields stands there: what it is cannot be told
-    bool bad_date = false;   // one stands there and is none
+    bool nameless = false;  // none of these fields stands there: what it is cannot be told
+    bool bad_date = false;  // one stands there and is none
 };
 
 // Of an InRelease (inside its signature's armour) or a Release.

@@ -12,9 +12,9 @@ namespace tilsyn::checks::apt {
 namespace {
 
 using nlohmann::json;
-using Times = std::map<std::string, Timestamp>;       // version -> first seen
-using View = std::map<std::string, Times>;            // "package:architecture" -> versions
-using Views = std::map<std::string, View>;            // by the further origins looked at
+using Times = std::map<std::string, Timestamp>;  // version -> first seen
+using View = std::map<std::string, Times>;       // "package:architecture" -> versions
+using Views = std::map<std::string, View>;       // by the further origins looked at
 
 constexpr std::uint64_t largest_file = 16u << 20;
 constexpr std::size_t most_views = 32;  // far more than there are controls; what is beyond was left by old policies
@@ -28,8 +28,12 @@ struct Kept {
 // Nothing: not understood.
 std::optional<Kept> parse(const std::string& content) {
     const auto document = json::parse(content, nullptr, false);
-    if (!document.is_object() || document.value("format", json()) != json(1) || !document.contains("views") || !document["views"].is_object()) return std::nullopt;
-    const auto began = document.contains("began") && document["began"].is_string() ? parse_utc(document["began"].get_ref<const std::string&>()) : Result<Timestamp>(fail(Code::corrupt, "base.bad-time", {{"text", ""}}));
+    if (!document.is_object() || document.value("format", json()) != json(1) || !document.contains("views") ||
+        !document["views"].is_object())
+        return std::nullopt;
+    const auto began = document.contains("began") && document["began"].is_string()
+                           ? parse_utc(document["began"].get_ref<const std::string&>())
+                           : Result<Timestamp>(fail(Code::corrupt, "base.bad-time", {{"text", ""}}));
     if (!began) return std::nullopt;
     Kept kept{*began, {}};
     auto& views = kept.views;
@@ -39,7 +43,9 @@ std::optional<Kept> parse(const std::string& content) {
         for (const auto& [package, versions] : packages.items()) {
             if (!versions.is_object()) return std::nullopt;
             for (const auto& [version, time] : versions.items()) {
-                const auto at = time.is_string() ? parse_utc(time.get_ref<const std::string&>()) : Result<Timestamp>(fail(Code::corrupt, "base.bad-time", {{"text", ""}}));
+                const auto at = time.is_string()
+                                    ? parse_utc(time.get_ref<const std::string&>())
+                                    : Result<Timestamp>(fail(Code::corrupt, "base.bad-time", {{"text", ""}}));
                 if (!at) return std::nullopt;
                 into[package][version] = *at;
             }
@@ -63,7 +69,8 @@ Timestamp first_seen(const Views& views, const std::string& key, const std::stri
     auto first = now;  // also when the file says a later time: the clock was wrong then
     for (const auto& [view, packages] : views)
         if (const auto package = packages.find(key); package != packages.end())
-            if (const auto at = package->second.find(version); at != package->second.end()) first = std::min(first, at->second);
+            if (const auto at = package->second.find(version); at != package->second.end())
+                first = std::min(first, at->second);
     return first;
 }
 
@@ -71,15 +78,20 @@ Timestamp first_seen(const Views& views, const std::string& key, const std::stri
 
 std::string_view to_string(Memory memory) {
     switch (memory) {
-        case Memory::kept: return "kept";
-        case Memory::started: return "started";
-        case Memory::started_anew: return "started_anew";
-        case Memory::not_writable: return "not_writable";
+        case Memory::kept:
+            return "kept";
+        case Memory::started:
+            return "started";
+        case Memory::started_anew:
+            return "started_anew";
+        case Memory::not_writable:
+            return "not_writable";
     }
     return "kept";
 }
 
-FirstSeen remember(const std::filesystem::path& file, const std::string& view, std::span<const Pending> pending, bool complete, Timestamp now) {
+FirstSeen remember(const std::filesystem::path& file, const std::string& view, std::span<const Pending> pending,
+                   bool complete, Timestamp now) {
     static std::mutex one_at_a_time;  // two controls may look at this machine at once
     const std::lock_guard lock(one_at_a_time);
     FirstSeen result;
@@ -109,8 +121,10 @@ FirstSeen remember(const std::filesystem::path& file, const std::string& view, s
         for (const auto& [version, at] : times) since = std::min(since, at);
         result.since.push_back(since);
     }
-    if (complete) views[view] = std::move(now_pending);
-    else for (auto& [key, times] : now_pending) views[view][key] = std::move(times);
+    if (complete)
+        views[view] = std::move(now_pending);
+    else
+        for (auto& [key, times] : now_pending) views[view][key] = std::move(times);
     if (result.memory == Memory::kept && kept == before) return result;
     if (!write_file(file, print(kept), 0600)) result.memory = Memory::not_writable;
     return result;

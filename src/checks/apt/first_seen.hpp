@@ -14,10 +14,10 @@
 namespace tilsyn::checks::apt {
 
 enum class Memory {
-    kept,           // as it should be
-    started,        // there was no file yet
-    started_anew,   // the file could not be understood; times before now are lost
-    not_writable,   // the times could not be written down: they would be new in every run and prove nothing
+    kept,          // as it should be
+    started,       // there was no file yet
+    started_anew,  // the file could not be understood; times before now are lost
+    not_writable,  // the times could not be written down: they would be new in every run and prove nothing
 };
 std::string_view to_string(Memory memory);
 
@@ -27,9 +27,10 @@ struct FirstSeen {
     Memory memory = Memory::kept;
 };
 
-// Reads, brings up to date and writes `file`, one run at a time. `view`: which further origins were looked at; each view
-// is pruned on its own, so that two controls with different origins do not forget each other's fixes.
-// `complete`: everything could be read, so that what is not pending is gone and may be forgotten.
-FirstSeen remember(const std::filesystem::path& file, const std::string& view, std::span<const Pending> pending, bool complete, Timestamp now);
+// Reads, brings up to date and writes `file`, one run at a time. `view`: which further origins were looked at; each
+// view is pruned on its own, so that two controls with different origins do not forget each other's fixes. `complete`:
+// everything could be read, so that what is not pending is gone and may be forgotten.
+FirstSeen remember(const std::filesystem::path& file, const std::string& view, std::span<const Pending> pending,
+                   bool complete, Timestamp now);
 
 }  // namespace tilsyn::checks::apt

@@ -19,14 +19,16 @@ std::optional<Timestamp> modified(const fs::path& path) {
     return Timestamp(std::chrono::seconds(info.st_mtim.tv_sec));
 }
 
-// A time of a file that lies in the future says nothing about when the lists were fetched: the clock was wrong then, or is now.
+// A time of a file that lies in the future says nothing about when the lists were fetched: the clock was wrong then, or
+// is now.
 void take_newest(std::optional<Timestamp>& newest, std::optional<Timestamp> candidate, Timestamp now) {
     if (!candidate || *candidate > now + std::chrono::minutes(5)) return;
     if (!newest || *candidate > *newest) newest = candidate;
 }
 
 bool named(std::span<const std::string> names, std::string_view value) {
-    return !value.empty() && std::ranges::any_of(names, [&](const auto& name) { return lower_ascii(name) == lower_ascii(value); });
+    return !value.empty() &&
+           std::ranges::any_of(names, [&](const auto& name) { return lower_ascii(name) == lower_ascii(value); });
 }
 
 bool is_packages(std::string_view name) {
@@ -39,7 +41,9 @@ bool is_packages(std::string_view name) {
 }
 
 // What stands before "InRelease" or "Release", up to and with the '_'.
-std::string_view stem(std::string_view file) { return file.substr(0, file.rfind('_') + 1); }
+std::string_view stem(std::string_view file) {
+    return file.substr(0, file.rfind('_') + 1);
+}
 
 }  // namespace
 
@@ -54,7 +58,8 @@ Lists find_lists(const fs::path& root, std::span<const std::string> also_securit
     const auto folder = root / "var/lib/apt/lists";
     std::vector<std::string> names;
     std::error_code error;
-    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) names.push_back(entry->path().filename());
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+        names.push_back(entry->path().filename());
     if (error && error != std::errc::no_such_file_or_directory) result.unreadable.push_back("var/lib/apt/lists");
     std::ranges::sort(names);
 
@@ -71,7 +76,8 @@ Lists find_lists(const fs::path& root, std::span<const std::string> also_securit
         }
         source.head = parse_release(*content);
         const auto& head = source.head;
-        source.built_in = head.label == "Debian-Security" || head.suite.ends_with("-security") || head.codename.ends_with("-security");
+        source.built_in = head.label == "Debian-Security" || head.suite.ends_with("-security") ||
+                          head.codename.ends_with("-security");
         source.security = source.built_in || named(also_security, head.origin) || named(also_security, head.label);
         // A small archive of somebody's own may have no name and no date: that is its affair unless fixes come from it.
         if (head.nameless || (source.security && head.bad_date)) result.unreadable.push_back(name);
@@ -83,7 +89,9 @@ Lists find_lists(const fs::path& root, std::span<const std::string> also_securit
         // "dists_buster_" and "dists_buster_updates_" both begin the name of the latter's lists: the longest is right.
         ListSource* owner = nullptr;
         for (auto& source : result.sources)
-            if (name.starts_with(stem(source.file)) && (owner == nullptr || stem(source.file).size() > stem(owner->file).size())) owner = &source;
+            if (name.starts_with(stem(source.file)) &&
+                (owner == nullptr || stem(source.file).size() > stem(owner->file).size()))
+                owner = &source;
         if (owner != nullptr) owner->packages.push_back(name);
     }
     if (!result.sources.empty()) {

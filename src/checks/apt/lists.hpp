@@ -27,7 +27,8 @@ struct Lists {
 // Never fails: a folder that is not there is one without lists. `also_security`: origins or labels, in any case.
 Lists find_lists(const std::filesystem::path& root, std::span<const std::string> also_security, Timestamp now);
 
-// The release that a security source is for: "bookworm" for "bookworm-security", "buster/updates", "jammy-infra-security".
+// The release that a security source is for: "bookworm" for "bookworm-security", "buster/updates",
+// "jammy-infra-security".
 std::string base_codename(std::string_view suite_or_codename);
 
 }  // namespace tilsyn::checks::apt

@@ -28,7 +28,9 @@ using Packages = std::unordered_map<std::string, std::vector<Package>, TextHash,
 
 constexpr int stanzas_between_looks_at_the_clock = 512;
 
-Fail too_slow() { return fail(Code::timeout, "checks.updates-timeout"); }
+Fail too_slow() {
+    return fail(Code::timeout, "checks.updates-timeout");
+}
 
 template <class Use>
 Result<void> each_stanza(ByteSource& source, Deadline deadline, Use use) {
@@ -47,7 +49,9 @@ bool plain(std::string_view text) {
 }
 
 // Anything of which files are on the disk counts, also what was left half configured.
-bool on_disk(std::string_view state) { return !state.empty() && state != "not-installed" && state != "config-files"; }
+bool on_disk(std::string_view state) {
+    return !state.empty() && state != "not-installed" && state != "config-files";
+}
 
 Result<Packages> read_status(const fs::path& root, Deadline deadline, Machine& machine) {
     Packages packages;
@@ -67,22 +71,27 @@ Result<Packages> read_status(const fs::path& root, Deadline deadline, Machine& m
             ++machine.malformed;
             return;
         }
-        packages[std::string(name)].push_back({std::string(architecture), std::string(version), words[0] == "hold", {}, {}});
+        packages[std::string(name)].push_back(
+            {std::string(architecture), std::string(version), words[0] == "hold", {}, {}});
         ++machine.installed;
     });
     if (!read) return std::unexpected(read.error());
-    if (packages.empty()) return fail(Code::corrupt, "checks.updates-empty-status", {{"path", (root / "var/lib/dpkg/status").string()}});
+    if (packages.empty())
+        return fail(Code::corrupt, "checks.updates-empty-status", {{"path", (root / "var/lib/dpkg/status").string()}});
     return packages;
 }
 
 // The architecture this machine is of: that of dpkg itself.
 std::string native_architecture(const Packages& packages) {
     for (const std::string_view name : {"dpkg", "libc6", "base-files"})
-        if (const auto found = packages.find(name); found != packages.end() && found->second.front().architecture != "all") return found->second.front().architecture;
+        if (const auto found = packages.find(name);
+            found != packages.end() && found->second.front().architecture != "all")
+            return found->second.front().architecture;
     return {};
 }
 
-Result<void> read_list(ByteSource& stream, const std::string& label, const std::string& native, Deadline deadline, Packages& packages, Machine& machine) {
+Result<void> read_list(ByteSource& stream, const std::string& label, const std::string& native, Deadline deadline,
+                       Packages& packages, Machine& machine) {
     std::size_t good = 0, bad = 0;
     TRY_VOID(each_stanza(stream, deadline, [&](const Stanza& stanza) {
         static constexpr std::array<std::string_view, 3> names{"package", "version", "architecture"};
@@ -98,7 +107,8 @@ Result<void> read_list(ByteSource& stream, const std::string& label, const std::
         if (found == packages.end()) return;
         for (auto& package : found->second) {
             // A package may move between "all" and an architecture from one version to the next.
-            const bool fits = architecture == package.architecture || architecture == "all" || (package.architecture == "all" && architecture == native);
+            const bool fits = architecture == package.architecture || architecture == "all" ||
+                              (package.architecture == "all" && architecture == native);
             if (!fits || compare_versions(version, package.version) <= 0) continue;
             if (!package.available.empty() && compare_versions(version, package.available) <= 0) continue;
             package.available = version;
@@ -122,7 +132,8 @@ void read_kernel(const fs::path& root, const Packages& packages, Machine& machin
 
 }  // namespace
 
-Result<Machine> read_machine(const fs::path& root, std::span<const std::string> also_security, Timestamp now, Deadline deadline) {
+Result<Machine> read_machine(const fs::path& root, std::span<const std::string> also_security, Timestamp now,
+                             Deadline deadline) {
     Machine machine;
     auto packages = read_status(root, deadline, machine);
     if (!packages && packages.error().code == Code::not_found) return machine;
@@ -139,15 +150,20 @@ Result<Machine> read_machine(const fs::path& root, std::span<const std::string> 
         const auto& label = source.head.label.empty() ? source.head.origin : source.head.label;
         for (const auto& name : source.packages) {
             const auto stream = open_stream(root / "var/lib/apt/lists" / name);
-            const auto read = stream ? read_list(**stream, label, native, deadline, *packages, machine) : Result<void>(std::unexpected(stream.error()));
+            const auto read = stream ? read_list(**stream, label, native, deadline, *packages, machine)
+                                     : Result<void>(std::unexpected(stream.error()));
             if (!read && read.error().code == Code::timeout) return std::unexpected(read.error());
-            if (!read) machine.lists.unreadable.push_back(name);
-            else ++machine.lists_read;
+            if (!read)
+                machine.lists.unreadable.push_back(name);
+            else
+                ++machine.lists_read;
         }
     }
     for (const auto& [name, installed] : *packages)
         for (const auto& package : installed)
-            if (!package.available.empty()) machine.pending.push_back({name, package.architecture, package.version, package.available, package.source, package.held});
+            if (!package.available.empty())
+                machine.pending.push_back(
+                    {name, package.architecture, package.version, package.available, package.source, package.held});
     std::ranges::sort(machine.pending, {}, [](const Pending& p) { return std::tie(p.package, p.architecture); });
     return machine;
 }

@@ -14,7 +14,8 @@ constexpr std::uint64_t largest_file = 1u << 20;
 
 std::string unquoted(std::string_view value) {
     value = trim(value);
-    if (value.size() >= 2 && (value[0] == '"' || value[0] == '\'') && value.back() == value[0]) value = value.substr(1, value.size() - 2);
+    if (value.size() >= 2 && (value[0] == '"' || value[0] == '\'') && value.back() == value[0])
+        value = value.substr(1, value.size() - 2);
     return std::string(value);
 }
 
@@ -42,7 +43,8 @@ void read_support(const fs::path& root, bool extended, Release& release) {
         const auto series = std::size_t(std::ranges::find(header, "series") - header.begin());
         if (series >= cells.size() || cells[series] != release.codenames.front()) continue;
         release.support_ends = date("eol");
-        if (const auto server = date("eol-server"); server && release.support_ends && *server > *release.support_ends) release.support_ends = server;
+        if (const auto server = date("eol-server"); server && release.support_ends && *server > *release.support_ends)
+            release.support_ends = server;
         release.lts_ends = date("eol-lts");
         if (extended && !release.lts_ends) release.lts_ends = date("eol-esm");
         return;
@@ -69,13 +71,19 @@ Release read_release(const fs::path& root, bool extended) {
         if (equals == line.npos) continue;
         const auto key = trim(line.substr(0, equals));
         auto value = unquoted(line.substr(equals + 1));
-        if (key == "ID") release.id = std::move(value);
-        else if (key == "PRETTY_NAME") release.name = std::move(value);
-        else if (key == "VERSION") version = std::move(value);
-        else if (key == "VERSION_CODENAME") own = std::move(value);
-        else if (key == "UBUNTU_CODENAME" || key == "DEBIAN_CODENAME") parent = std::move(value);
+        if (key == "ID")
+            release.id = std::move(value);
+        else if (key == "PRETTY_NAME")
+            release.name = std::move(value);
+        else if (key == "VERSION")
+            version = std::move(value);
+        else if (key == "VERSION_CODENAME")
+            own = std::move(value);
+        else if (key == "UBUNTU_CODENAME" || key == "DEBIAN_CODENAME")
+            parent = std::move(value);
     }
-    if (const auto open = version.find('('); own.empty() && open != version.npos)  // before VERSION_CODENAME: "8 (jessie)"
+    if (const auto open = version.find('(');
+        own.empty() && open != version.npos)  // before VERSION_CODENAME: "8 (jessie)"
         own = version.substr(open + 1, version.find(')', open) - open - 1);
     add(release.codenames, std::move(own));
     add(release.codenames, std::move(parent));
@@ -86,13 +94,17 @@ Release read_release(const fs::path& root, bool extended) {
 std::string waiting_kernel(std::string_view running, std::span<const std::string> installed) {
     std::string newest;
     for (std::string_view name : installed) {
-        if (name.starts_with("linux-image-unsigned-")) name.remove_prefix(21);
-        else if (name.starts_with("linux-image-")) name.remove_prefix(12);
-        else continue;
+        if (name.starts_with("linux-image-unsigned-"))
+            name.remove_prefix(21);
+        else if (name.starts_with("linux-image-"))
+            name.remove_prefix(12);
+        else
+            continue;
         if (name.empty() || name[0] < '0' || name[0] > '9' || name.ends_with("-dbg")) continue;
         if (newest.empty() || compare_versions(without_flavour(name), without_flavour(newest)) > 0) newest = name;
     }
-    if (running.empty() || newest.empty() || compare_versions(without_flavour(newest), without_flavour(running)) <= 0) return {};
+    if (running.empty() || newest.empty() || compare_versions(without_flavour(newest), without_flavour(running)) <= 0)
+        return {};
     return newest;
 }
 

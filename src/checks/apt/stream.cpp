@@ -21,7 +21,9 @@ constexpr std::uint64_t xz_memory = 128ull << 20;
 constexpr int zstd_window_log = 27;
 constexpr std::array<std::string_view, 5> endings{"", ".lz4", ".gz", ".xz", ".zst"};
 
-Fail damaged(const std::string& name) { return fail(Code::corrupt, "checks.updates-damaged-file", {{"path", name}}); }
+Fail damaged(const std::string& name) {
+    return fail(Code::corrupt, "checks.updates-damaged-file", {{"path", name}});
+}
 
 class FileBytes final : public ByteSource {
   public:
@@ -33,7 +35,8 @@ class FileBytes final : public ByteSource {
         for (;;) {
             const auto got = ::read(fd_, into.data(), into.size());
             if (got >= 0) return std::size_t(got);
-            if (errno != EINTR) return fail(Code::io, "base.cannot-read", {{"path", name_}}).detail(std::strerror(errno));
+            if (errno != EINTR)
+                return fail(Code::io, "base.cannot-read", {{"path", name_}}).detail(std::strerror(errno));
         }
     }
 
@@ -148,7 +151,9 @@ class Xz final : public Decoder {
 
 class Zstandard final : public Decoder {
   public:
-    Zstandard() : stream_(ZSTD_createDStream()) { ZSTD_DCtx_setParameter(stream_, ZSTD_d_windowLogMax, zstd_window_log); }
+    Zstandard() : stream_(ZSTD_createDStream()) {
+        ZSTD_DCtx_setParameter(stream_, ZSTD_d_windowLogMax, zstd_window_log);
+    }
     ~Zstandard() override { ZSTD_freeDStream(stream_); }
     Zstandard(const Zstandard&) = delete;
     Zstandard& operator=(const Zstandard&) = delete;
@@ -214,10 +219,12 @@ class Decompressed final : public ByteSource {
 
 class Limited final : public ByteSource {
   public:
-    Limited(std::unique_ptr<ByteSource> from, std::uint64_t limit, std::string name) : from_(std::move(from)), limit_(limit), left_(limit), name_(std::move(name)) {}
+    Limited(std::unique_ptr<ByteSource> from, std::uint64_t limit, std::string name)
+        : from_(std::move(from)), limit_(limit), left_(limit), name_(std::move(name)) {}
     Result<std::size_t> read(std::span<char> into) override {
         TRY(const auto got, from_->read(into));
-        if (got > left_) return fail(Code::too_large, "base.file-too-large", {{"path", name_}, {"limit", std::to_string(limit_)}});
+        if (got > left_)
+            return fail(Code::too_large, "base.file-too-large", {{"path", name_}, {"limit", std::to_string(limit_)}});
         left_ -= got;
         return got;
     }
@@ -229,14 +236,18 @@ class Limited final : public ByteSource {
     std::string name_;
 };
 
-std::unique_ptr<ByteSource> decoded(std::unique_ptr<ByteSource> from, std::string_view ending, const std::string& name, std::uint64_t max_bytes) {
-    if (auto decoder = decoder_for(ending)) from = std::make_unique<Decompressed>(std::move(from), std::move(decoder), name);
+std::unique_ptr<ByteSource> decoded(std::unique_ptr<ByteSource> from, std::string_view ending, const std::string& name,
+                                    std::uint64_t max_bytes) {
+    if (auto decoder = decoder_for(ending))
+        from = std::make_unique<Decompressed>(std::move(from), std::move(decoder), name);
     return std::make_unique<Limited>(std::move(from), max_bytes, name);
 }
 
 }  // namespace
 
-std::span<const std::string_view> compressed_endings() { return endings; }
+std::span<const std::string_view> compressed_endings() {
+    return endings;
+}
 
 Result<std::unique_ptr<ByteSource>> open_stream(const std::filesystem::path& path, std::uint64_t max_bytes) {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe put there must not hang the check
@@ -246,7 +257,8 @@ Result<std::unique_ptr<ByteSource>> open_stream(const std::filesystem::path& pat
     }
     auto file = std::make_unique<FileBytes>(fd, path.string());
     struct stat info{};
-    if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) return fail(Code::io, "base.cannot-read", {{"path", path.string()}}).detail("not a file");
+    if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
+        return fail(Code::io, "base.cannot-read", {{"path", path.string()}}).detail("not a file");
     return decoded(std::move(file), path.extension().string(), path.string(), max_bytes);
 }
 

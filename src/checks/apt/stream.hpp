@@ -22,9 +22,11 @@ class ByteSource {
 std::span<const std::string_view> compressed_endings();
 
 // Not more than `max_bytes` come out of it (Code::too_large). Decompression itself never needs more than some 130 MB.
-Result<std::unique_ptr<ByteSource>> open_stream(const std::filesystem::path& path, std::uint64_t max_bytes = 2ull << 30);
+Result<std::unique_ptr<ByteSource>> open_stream(const std::filesystem::path& path,
+                                                std::uint64_t max_bytes = 2ull << 30);
 
 // The same from memory, for tests and fuzzing. `content` must outlive the stream. `ending`: ".lz4" etc. or "".
-std::unique_ptr<ByteSource> memory_stream(std::string_view content, std::string_view ending, std::uint64_t max_bytes = 2ull << 30);
+std::unique_ptr<ByteSource> memory_stream(std::string_view content, std::string_view ending,
+                                          std::uint64_t max_bytes = 2ull << 30);
 
 }  // namespace tilsyn::checks::apt

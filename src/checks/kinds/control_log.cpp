@@ -44,8 +44,8 @@ Result<std::vector<Facts>> collect(const CollectRequest& request) {
 Judgement judge(const policy::Control&, const Facts& facts, Timestamp) {
     const auto& seen = facts.seen;
     if (seen.contains("fault")) return {Outcome::fail, message_from(seen["fault"]), seen};
-    return {Outcome::pass,
-            msg("checks.log-whole", {{"count", std::to_string(seen.at("size").get<std::int64_t>())}}), seen};
+    return {Outcome::pass, msg("checks.log-whole", {{"count", std::to_string(seen.at("size").get<std::int64_t>())}}),
+            seen};
 }
 
 }  // namespace

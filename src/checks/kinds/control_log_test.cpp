@@ -26,7 +26,8 @@ class ControlLog : public testing::TestWithParam<db::Engine> {
     void tamper(const std::string& sql) {
         const bool sqlite = GetParam() == db::Engine::sqlite;
         EXPECT_FALSE(connection_->execute(sql));
-        ASSERT_TRUE(connection_->script(sqlite ? "DROP TRIGGER log_entry_fixed; DROP TRIGGER log_entry_kept" : "DROP TRIGGER log_entry_fixed ON log_entry"));
+        ASSERT_TRUE(connection_->script(sqlite ? "DROP TRIGGER log_entry_fixed; DROP TRIGGER log_entry_kept"
+                                               : "DROP TRIGGER log_entry_fixed ON log_entry"));
         ASSERT_TRUE(connection_->execute(sql));
     }
     Judgement look() {
@@ -35,7 +36,9 @@ class ControlLog : public testing::TestWithParam<db::Engine> {
         environment.readers = &readers_;
         const Subject company{"company", {}};
         const auto control = control_of("kind = \"control_log\"");
-        return run(*find_kind("control_log"), {&control, {&company, 1}, {}, Deadline::in(std::chrono::seconds(20)), &environment, nullptr}).at(0);
+        return run(*find_kind("control_log"),
+                   {&control, {&company, 1}, {}, Deadline::in(std::chrono::seconds(20)), &environment, nullptr})
+            .at(0);
     }
 
     ManualClock clock_{parse_utc("2026-11-23T08:00:00Z").value()};

@@ -167,15 +167,13 @@ Verdict judge_answer(const policy::ParamValues& params, const nlohmann::json& se
     if (std::ranges::find(right, status) == right.end())
         return {Outcome::fail, msg("checks.http-status", {{"url", url}, {"status", std::to_string(status)}})};
     if (!seen.value("lacks", true))
-        return {Outcome::fail,
-                msg("checks.http-contains", {{"url", url}, {"text", params.get("body_lacks").text}})};
+        return {Outcome::fail, msg("checks.http-contains", {{"url", url}, {"text", params.get("body_lacks").text}})};
     if (seen.contains("headers"))
         for (const auto& [name, there] : seen["headers"].items())
             if (!there.get<bool>())
                 return {Outcome::fail,
-                        msg("checks.http-header", {{"url", url},
-                                                   {"header", name},
-                                                   {"text", params.get("header_contains").map.at(name)}})};
+                        msg("checks.http-header",
+                            {{"url", url}, {"header", name}, {"text", params.get("header_contains").map.at(name)}})};
     if (params.has("max_first_byte") && first_byte > params.get("max_first_byte").duration)
         return {Outcome::fail, msg("checks.http-slow", {{"url", url}, {"took", took}})};
     // Only the beginning of the body was searched: what was not found there may stand further on.
@@ -183,8 +181,7 @@ Verdict judge_answer(const policy::ParamValues& params, const nlohmann::json& se
     if (seen.value("body_cut", false) && (!contains || seen.contains("lacks")))
         return {Outcome::unknown, msg("checks.http-body-cut", {{"url", url}})};
     if (!contains)
-        return {Outcome::fail,
-                msg("checks.http-lacks", {{"url", url}, {"text", params.get("body_contains").text}})};
+        return {Outcome::fail, msg("checks.http-lacks", {{"url", url}, {"text", params.get("body_contains").text}})};
     return {Outcome::pass,
             msg("checks.http-answers", {{"url", url}, {"status", std::to_string(status)}, {"took", took}})};
 }

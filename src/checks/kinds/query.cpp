@@ -129,8 +129,7 @@ Result<void> all_known(db::Connection& connection, const CollectRequest& request
 
 Result<Answer> ask(const CollectRequest& request) {
     const auto& params = request.control->params;
-    TRY(const auto bound,
-        bind_moments(params.get("sql").text, request.environment->clock->now(), *request.calendar));
+    TRY(const auto bound, bind_moments(params.get("sql").text, request.environment->clock->now(), *request.calendar));
     TRY(const auto connection, request.environment->query_pool->get(request.deadline));
     connection->set_deadline(request.deadline);
     TRY(auto transaction, db::Transaction::begin_read(*connection));
@@ -206,10 +205,9 @@ Judgement judge_row(const nlohmann::json& seen) {
     judgement.outcome = Outcome::fail;
     const auto reason = seen.value("reason", "");
     const auto count = seen.value("count", std::int64_t{1});
-    judgement.why =
-        reason.empty() ? msg("checks.query-broken")
-        : count > 1    ? msg("checks.query-rows-first", {{"count", std::to_string(count)}, {"first", reason}})
-                       : msg("checks.query-reason", {{"reason", reason}});
+    judgement.why = reason.empty() ? msg("checks.query-broken")
+                    : count > 1 ? msg("checks.query-rows-first", {{"count", std::to_string(count)}, {"first", reason}})
+                                : msg("checks.query-reason", {{"reason", reason}});
     if (seen.contains("row")) judgement.details["row"] = seen["row"];
     if (count > 1) judgement.details["count"] = count;
     return judgement;
@@ -232,7 +230,7 @@ Judgement judge(const policy::Control&, const Facts& facts, Timestamp) {
     const auto number = std::to_string(count);
     judgement.why = seen.value("more", false) ? msg("checks.query-at-least", {{"count", number}})
                     : first.empty()           ? msg("checks.query-rows", {{"count", number}})
-                                    : msg("checks.query-rows-first", {{"count", number}, {"first", first}});
+                                              : msg("checks.query-rows-first", {{"count", number}, {"first", first}});
     return judgement;
 }
 

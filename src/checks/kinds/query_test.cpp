@@ -14,11 +14,16 @@ namespace {
 using namespace std::chrono_literals;
 using nlohmann::json;
 
-policy::Calendar copenhagen(std::vector<Date> extra = {}) { return policy::Calendar(Zone::find("Europe/Copenhagen").value(), "DK", std::move(extra)); }
+policy::Calendar copenhagen(std::vector<Date> extra = {}) {
+    return policy::Calendar(Zone::find("Europe/Copenhagen").value(), "DK", std::move(extra));
+}
 
 class Query : public testing::TestWithParam<db::Engine> {
   protected:
-    Query() : database_(GetParam()), readers_(database_.location(), db::Access::read_only, 2), queries_(database_.location(), db::Access::query, 2) {
+    Query()
+        : database_(GetParam()),
+          readers_(database_.location(), db::Access::read_only, 2),
+          queries_(database_.location(), db::Access::query, 2) {
         connection_ = db::open(database_.location(), db::Access::read_write).value();
         std::vector<db::Migration> all(log::migrations().begin(), log::migrations().end());
         all.insert(all.end(), registers::migrations().begin(), registers::migrations().end());
@@ -39,9 +44,12 @@ class Query : public testing::TestWithParam<db::Engine> {
         ASSERT_TRUE(added) << render(added.error(), Lang::en);
     }
     void add_suppliers(int count) {
-        for (int i = 0; i < count; ++i) add("suppliers", "s" + std::to_string(i), {{"name", "S" + std::to_string(i)}, {"kind", "other"}, {"country", "DK"}});
+        for (int i = 0; i < count; ++i)
+            add("suppliers", "s" + std::to_string(i),
+                {{"name", "S" + std::to_string(i)}, {"kind", "other"}, {"country", "DK"}});
     }
-    static policy::Control rule(const std::string& sql, const std::string& register_name = {}, std::int64_t max_rows = 10000) {
+    static policy::Control rule(const std::string& sql, const std::string& register_name = {},
+                                std::int64_t max_rows = 10000) {
         policy::Control control;
         control.id = "c";
         control.kind = "query";
@@ -53,7 +61,8 @@ class Query : public testing::TestWithParam<db::Engine> {
         control.params.set("max_rows", rows);
         return control;
     }
-    std::vector<Judgement> look(const policy::Control& control, std::vector<std::string> ids = {"company"}, Deadline deadline = Deadline::in(20s)) {
+    std::vector<Judgement> look(const policy::Control& control, std::vector<std::string> ids = {"company"},
+                                Deadline deadline = Deadline::in(20s)) {
         std::vector<Subject> subjects;
         for (const auto& id : ids) subjects.push_back({id, {}});
         return run(*find_kind("query"), {&control, subjects, {}, deadline, &environment_, &calendar_});
@@ -62,7 +71,8 @@ class Query : public testing::TestWithParam<db::Engine> {
     // The only value of the only row.
     std::string value(const std::string& sql) {
         const auto judgement = look(rule("select " + sql + " as reason")).at(0);
-        return judgement.outcome == Outcome::fail ? judgement.details.at("rows").at(0).value("reason", "NULL") : said(judgement);
+        return judgement.outcome == Outcome::fail ? judgement.details.at("rows").at(0).value("reason", "NULL")
+                                                  : said(judgement);
     }
 
     ManualClock clock_{parse_utc("2026-11-23T08:00:00Z").value()};  // a Monday, 09:00 in Copenhagen
@@ -77,8 +87,10 @@ class Query : public testing::TestWithParam<db::Engine> {
 
 TEST_P(Query, EverySubjectThatIsNotReturnedPasses) {
     add_suppliers(3);
-    const auto got = look(rule("SELECT id AS subject, 'no agreement with ' || name AS reason, country FROM suppliers WHERE id <> 's1'", "suppliers"),
-                          {"suppliers/s0", "suppliers/s1", "suppliers/s2"});
+    const auto got = look(
+        rule("SELECT id AS subject, 'no agreement with ' || name AS reason, country FROM suppliers WHERE id <> 's1'",
+             "suppliers"),
+        {"suppliers/s0", "suppliers/s1", "suppliers/s2"});
     EXPECT_EQ(said(got[0]), "fail: no agreement with S0");
     EXPECT_EQ(got[0].details, (json{{"row", {{"country", "DK"}}}}));
     EXPECT_EQ(got[1].outcome, Outcome::pass);
@@ -88,14 +100,23 @@ TEST_P(Query, EverySubjectThatIsNotReturnedPasses) {
 
 TEST_P(Query, AFaultNeedsNoReason) {
     add_suppliers(1);
-    EXPECT_EQ(said(look(rule("SELECT id AS subject FROM suppliers", "suppliers"), {"suppliers/s0"})[0]), "fail: breaks the rule");
-    EXPECT_EQ(said(look(rule("SELECT id AS subject, gdpr_proof AS reason FROM suppliers", "suppliers"), {"suppliers/s0"})[0]), "fail: breaks the rule") << "NULL";
-    EXPECT_EQ(said(look(rule("SELECT id AS Subject, 'x' AS REASON FROM suppliers", "suppliers"), {"suppliers/s0"})[0]), "fail: x") << "capitals";
+    EXPECT_EQ(said(look(rule("SELECT id AS subject FROM suppliers", "suppliers"), {"suppliers/s0"})[0]),
+              "fail: breaks the rule");
+    EXPECT_EQ(
+        said(look(rule("SELECT id AS subject, gdpr_proof AS reason FROM suppliers", "suppliers"), {"suppliers/s0"})[0]),
+        "fail: breaks the rule")
+        << "NULL";
+    EXPECT_EQ(said(look(rule("SELECT id AS Subject, 'x' AS REASON FROM suppliers", "suppliers"), {"suppliers/s0"})[0]),
+              "fail: x")
+        << "capitals";
 }
 
 TEST_P(Query, SeveralRowsOfOneSubjectAreCounted) {
     add_suppliers(1);
-    const auto got = look(rule("SELECT id AS subject, 'one' AS reason FROM suppliers UNION ALL SELECT id, 'two' FROM suppliers ORDER BY reason", "suppliers"), {"suppliers/s0"});
+    const auto got = look(rule("SELECT id AS subject, 'one' AS reason FROM suppliers UNION ALL SELECT id, 'two' FROM "
+                               "suppliers ORDER BY reason",
+                               "suppliers"),
+                          {"suppliers/s0"});
     EXPECT_EQ(said(got[0]), "fail: 2 faults; the first: one");
     EXPECT_EQ(got[0].details.value("count", 0), 2);
 }
@@ -114,29 +135,37 @@ TEST_P(Query, OfTheCompanyAnyRowIsAFault) {
 
 TEST_P(Query, ManyRowsAreCutAndWhatWasNotReadIsUnknown) {
     add_suppliers(5);
-    const auto got = look(rule("SELECT id AS subject, 'x' AS reason FROM suppliers ORDER BY id", "suppliers", 2), {"suppliers/s0", "suppliers/s1", "suppliers/s2"});
+    const auto got = look(rule("SELECT id AS subject, 'x' AS reason FROM suppliers ORDER BY id", "suppliers", 2),
+                          {"suppliers/s0", "suppliers/s1", "suppliers/s2"});
     EXPECT_EQ(got[0].outcome, Outcome::fail);
     EXPECT_EQ(got[1].outcome, Outcome::fail);
     EXPECT_EQ(said(got[2]), "unknown: more rows break the rule than are read");
     EXPECT_EQ(said(look(rule("SELECT id FROM suppliers", "", 2))[0]), "fail: at least 2 rows break the rule");
-    const auto exact = look(rule("SELECT id AS subject FROM suppliers WHERE id IN ('s0', 's1')", "suppliers", 2), {"suppliers/s2"});
+    const auto exact =
+        look(rule("SELECT id AS subject FROM suppliers WHERE id IN ('s0', 's1')", "suppliers", 2), {"suppliers/s2"});
     EXPECT_EQ(exact[0].outcome, Outcome::pass) << "all there were";
 }
 
 TEST_P(Query, RowsThatBelongToNobodyAreUnknown) {
     add_suppliers(2);
-    EXPECT_EQ(said(look(rule("SELECT id FROM suppliers", "suppliers"), {"suppliers/s0"})[0]), "unknown: the query gives no column “subject”, so its rows belong to nobody");
+    EXPECT_EQ(said(look(rule("SELECT id FROM suppliers", "suppliers"), {"suppliers/s0"})[0]),
+              "unknown: the query gives no column “subject”, so its rows belong to nobody");
     EXPECT_EQ(said(look(rule("SELECT id FROM suppliers WHERE 1 = 0", "suppliers"), {"suppliers/s0"})[0]),
-              "unknown: the query gives no column “subject”, so its rows belong to nobody") << "also when it returns none today";
-    EXPECT_EQ(look(rule("SELECT name AS subject FROM suppliers", "suppliers"), {"suppliers/s0"})[0].why.key, "checks.query-stranger");
-    EXPECT_EQ(look(rule("SELECT NULL AS subject FROM suppliers", "suppliers"), {"suppliers/s0"})[0].why.key, "checks.query-stranger");
-    const auto others = look(rule("SELECT id AS subject FROM suppliers WHERE id = 's1'", "suppliers"), {"suppliers/s0"});
+              "unknown: the query gives no column “subject”, so its rows belong to nobody")
+        << "also when it returns none today";
+    EXPECT_EQ(look(rule("SELECT name AS subject FROM suppliers", "suppliers"), {"suppliers/s0"})[0].why.key,
+              "checks.query-stranger");
+    EXPECT_EQ(look(rule("SELECT NULL AS subject FROM suppliers", "suppliers"), {"suppliers/s0"})[0].why.key,
+              "checks.query-stranger");
+    const auto others =
+        look(rule("SELECT id AS subject FROM suppliers WHERE id = 's1'", "suppliers"), {"suppliers/s0"});
     EXPECT_EQ(others[0].outcome, Outcome::pass) << "a row of the register that is not asked for now is no stranger";
 }
 
 TEST_P(Query, DetailsAreBounded) {
     std::string columns;
-    for (int i = 0; i < 40; ++i) columns += (i == 0 ? "'" : ", '") + std::string(1000, 'x') + "' AS c" + std::to_string(i);
+    for (int i = 0; i < 40; ++i)
+        columns += (i == 0 ? "'" : ", '") + std::string(1000, 'x') + "' AS c" + std::to_string(i);
     const auto row = look(rule("SELECT " + columns))[0].details.at("rows").at(0);
     EXPECT_EQ(row.size(), 20U);
     EXPECT_LE(row["c0"].get<std::string>().size(), 310U);
@@ -159,7 +188,9 @@ TEST_P(Query, MomentsAreFilledIn) {
     EXPECT_EQ(value("{ today-1 day }"), "2026-11-22");
     EXPECT_EQ(value("{now - 2 hours}"), "2026-11-23T06:00:00Z");
     EXPECT_EQ(value("{now + 90 minutes}"), "2026-11-23T09:30:00Z");
-    EXPECT_EQ(company("SELECT id FROM suppliers WHERE {today - 1 week} > '2026-11-16' -- {today - 1 week}\n /* ? {now} */"), "pass: nothing breaks the rule");
+    EXPECT_EQ(
+        company("SELECT id FROM suppliers WHERE {today - 1 week} > '2026-11-16' -- {today - 1 week}\n /* ? {now} */"),
+        "pass: nothing breaks the rule");
     EXPECT_EQ(value("'{today} ?'"), "{today} ?") << "in a text it is text";
 }
 
@@ -177,12 +208,15 @@ TEST_P(Query, BadSqlIsUnknownInTheDatabasesWords) {
     EXPECT_EQ(company("SELECT 1 WHERE {yesterday} = 'x'").substr(0, 7), "unknown");
 }
 
-// --- fences: each holds by itself, whatever the lint would have said --------------------------------------------------
+// --- fences: each holds by itself, whatever the lint would have said
+// --------------------------------------------------
 
 TEST_P(Query, CannotWrite) {
     add_suppliers(1);
-    for (const auto* sql : {"DELETE FROM register_row", "UPDATE register_row SET id = 'x'", "INSERT INTO api_key VALUES('a', 'b')", "DROP TABLE register_row", "CREATE TABLE x(y int)",
-                            "SELECT 1) AS a; DELETE FROM register_row; SELECT * FROM (SELECT 1", "WITH gone AS (DELETE FROM register_row RETURNING id) SELECT id FROM gone"}) {
+    for (const auto* sql : {"DELETE FROM register_row", "UPDATE register_row SET id = 'x'",
+                            "INSERT INTO api_key VALUES('a', 'b')", "DROP TABLE register_row", "CREATE TABLE x(y int)",
+                            "SELECT 1) AS a; DELETE FROM register_row; SELECT * FROM (SELECT 1",
+                            "WITH gone AS (DELETE FROM register_row RETURNING id) SELECT id FROM gone"}) {
         EXPECT_EQ(company(sql).substr(0, 7), "unknown") << sql;
         EXPECT_FALSE(lint_sql(sql).empty()) << sql;
     }
@@ -193,12 +227,16 @@ TEST_P(Query, CannotWrite) {
 TEST_P(Query, CannotSeeTables) {
     ASSERT_TRUE(connection_->execute("INSERT INTO api_key VALUES('k', 'secret')"));
     add_suppliers(1);
-    for (const auto* sql : {"SELECT hash AS reason FROM api_key", "SELECT body AS reason FROM register_row", "SELECT body AS reason FROM log_entry", "SELECT (SELECT max(hash) FROM api_key) AS reason",
-                            "SELECT hash AS reason FROM main.api_key", "SELECT hash AS reason FROM public.api_key", "SELECT sql AS reason FROM sqlite_master", "SELECT rolpassword AS reason FROM pg_authid",
-                            "SELECT usename AS reason FROM pg_shadow", "SELECT pg_read_file('/etc/passwd') AS reason", "SELECT readfile('/etc/passwd') AS reason"}) {
+    for (const auto* sql : {"SELECT hash AS reason FROM api_key", "SELECT body AS reason FROM register_row",
+                            "SELECT body AS reason FROM log_entry", "SELECT (SELECT max(hash) FROM api_key) AS reason",
+                            "SELECT hash AS reason FROM main.api_key", "SELECT hash AS reason FROM public.api_key",
+                            "SELECT sql AS reason FROM sqlite_master", "SELECT rolpassword AS reason FROM pg_authid",
+                            "SELECT usename AS reason FROM pg_shadow", "SELECT pg_read_file('/etc/passwd') AS reason",
+                            "SELECT readfile('/etc/passwd') AS reason"}) {
         // PostgreSQL hides what is outside the views' schema only from plain names; other names stop at the language.
         const std::string text = sql;
-        if (GetParam() == db::Engine::postgres && (text.find("public.") != text.npos || text.find("pg_") != text.npos)) {
+        if (GetParam() == db::Engine::postgres &&
+            (text.find("public.") != text.npos || text.find("pg_") != text.npos)) {
             EXPECT_FALSE(lint_sql(sql).empty()) << sql;
             continue;
         }
@@ -208,12 +246,16 @@ TEST_P(Query, CannotSeeTables) {
 }
 
 TEST_P(Query, IsCutOffInTime) {
-    const std::string endless = "SELECT count(*) FROM eea_countries a, eea_countries b, eea_countries c, eea_countries d, eea_countries e, eea_countries f, eea_countries g, eea_countries h";
+    const std::string endless =
+        "SELECT count(*) FROM eea_countries a, eea_countries b, eea_countries c, eea_countries d, eea_countries e, "
+        "eea_countries f, eea_countries g, eea_countries h";
     EXPECT_TRUE(lint_sql(endless).empty()) << "the language allows it";
     const auto began = std::chrono::steady_clock::now();
-    EXPECT_EQ(said(look(rule(endless), {"company"}, Deadline::in(200ms))[0]), "unknown: the query was not done in time");
+    EXPECT_EQ(said(look(rule(endless), {"company"}, Deadline::in(200ms))[0]),
+              "unknown: the query was not done in time");
     EXPECT_LT(std::chrono::steady_clock::now() - began, 5s);
-    EXPECT_EQ(company("SELECT id FROM suppliers"), "pass: nothing breaks the rule") << "the connection is good for the next";
+    EXPECT_EQ(company("SELECT id FROM suppliers"), "pass: nothing breaks the rule")
+        << "the connection is good for the next";
 }
 
 TEST_P(Query, TheExamplesOnThePageRun) {
@@ -235,7 +277,8 @@ INSTANTIATE_ENGINES(Query);
 
 // --- without a database -------------------------------------------------------------------------------------------
 
-std::string moment(const std::string& placeholder, const std::string& now, const policy::Calendar& calendar = copenhagen()) {
+std::string moment(const std::string& placeholder, const std::string& now,
+                   const policy::Calendar& calendar = copenhagen()) {
     const auto bound = bind_moments("select {" + placeholder + "}", parse_utc(now).value(), calendar);
     return bound ? std::get<std::string>(bound->values.at(0)) : bound.error().message.key;
 }
@@ -249,9 +292,12 @@ TEST(Moments, MonthsEndWhereTheyEnd) {
 }
 
 TEST(Moments, WorkingDaysLeaveOutHolidays) {
-    EXPECT_EQ(moment("today + 1 working day", "2026-12-24T10:00:00Z"), "2026-12-28") << "two days of Christmas and a Sunday";
+    EXPECT_EQ(moment("today + 1 working day", "2026-12-24T10:00:00Z"), "2026-12-28")
+        << "two days of Christmas and a Sunday";
     EXPECT_EQ(moment("today - 1 working day", "2026-04-07T10:00:00Z"), "2026-04-01") << "Easter";
-    EXPECT_EQ(moment("today + 1 working day", "2026-11-23T10:00:00Z", copenhagen({parse_date("2026-11-24").value()})), "2026-11-25") << "the policy's own";
+    EXPECT_EQ(moment("today + 1 working day", "2026-11-23T10:00:00Z", copenhagen({parse_date("2026-11-24").value()})),
+              "2026-11-25")
+        << "the policy's own";
     EXPECT_EQ(moment("today + 0 working days", "2026-11-22T10:00:00Z"), "2026-11-22");
 }
 
@@ -265,13 +311,15 @@ TEST(Moments, ADayIsTheSameTimeOnTheDayBefore) {
 }
 
 TEST(Moments, OtherWordsAreNone) {
-    for (const auto* word : {"yesterday", "today - 2 hours", "today 3 days", "now - days", "now - -1 days", "today - 100001 days", "today - 3 moons", "", "today - 1 days ago"})
+    for (const auto* word : {"yesterday", "today - 2 hours", "today 3 days", "now - days", "now - -1 days",
+                             "today - 100001 days", "today - 3 moons", "", "today - 1 days ago"})
         EXPECT_EQ(moment(word, "2026-11-23T08:00:00Z"), "checks.sql-placeholder") << word;
 }
 
 TEST(QueryPolicy, AFaultIsNamedWhereItStandsInTheFile) {
     EXPECT_EQ(faults_of_check("kind = \"query\"\nsql = \"select date('now')\""), "2:15 checks.sql-function");
-    EXPECT_EQ(faults_of_check("kind = \"query\"\nsql = \"\"\"\nselect id\nfrom sqlite_master\n\"\"\""), "4:6 checks.sql-internal");
+    EXPECT_EQ(faults_of_check("kind = \"query\"\nsql = \"\"\"\nselect id\nfrom sqlite_master\n\"\"\""),
+              "4:6 checks.sql-internal");
     EXPECT_NE(faults_of_check("kind = \"query\"\nsql = \"select 1\"\nmax_rows = 0"), "");
     EXPECT_EQ(faults_of_check("kind = \"query\"\nsql = \"select 1\""), "");
 }

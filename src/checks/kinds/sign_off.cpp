@@ -17,8 +17,7 @@ constexpr std::size_t longest_text = 10'000;  // bytes of a note or an answer
 std::vector<policy::ParamFault> validate(const policy::ParamValues& params) {
     std::vector<policy::ParamFault> faults;
     if (params.get("steps").texts.empty()) faults.push_back({"steps", msg("checks.no-steps")});
-    if (params.has("count_max") && !params.has("count"))
-        faults.push_back({"count_max", msg("checks.count-max-alone")});
+    if (params.has("count_max") && !params.has("count")) faults.push_back({"count_max", msg("checks.count-max-alone")});
     return faults;
 }
 
@@ -44,8 +43,7 @@ const policy::KindSpec& spec() {
              .example = R"([ { da = "Gå gennem kontoret.", en = "Walk through the office." } ])"},
             {.name = "questions",
              .type = ParamType::bilingual_list,
-             .help = {"Questions that must each be answered in words.",
-                      "Spørgsmål, der hver skal besvares med ord."}},
+             .help = {"Questions that must each be answered in words.", "Spørgsmål, der hver skal besvares med ord."}},
             {.name = "count",
              .type = ParamType::bilingual,
              .help = {"Asks for a number: what is counted.", "Beder om et tal: hvad der tælles."}},
@@ -75,14 +73,12 @@ const policy::KindSpec& spec() {
 }
 
 std::string text_of(const nlohmann::json& answer, const char* name) {
-    return answer.contains(name) && answer[name].is_string() ? answer[name].get<std::string>()
-                                                             : std::string();
+    return answer.contains(name) && answer[name].is_string() ? answer[name].get<std::string>() : std::string();
 }
 
 std::optional<std::int64_t> count_of(const nlohmann::json& answer) {
     const auto found = answer.find("count");
-    if (found == answer.end() || !found->is_number_integer() || found->get<std::int64_t>() < 0)
-        return std::nullopt;
+    if (found == answer.end() || !found->is_number_integer() || found->get<std::int64_t>() < 0) return std::nullopt;
     return found->get<std::int64_t>();
 }
 
@@ -90,8 +86,7 @@ std::vector<std::string> texts_of(const nlohmann::json& answer, const char* name
     std::vector<std::string> texts;
     const auto found = answer.find(name);
     if (found != answer.end() && found->is_array())
-        for (const auto& text : *found)
-            texts.push_back(text.is_string() ? text.get<std::string>() : std::string());
+        for (const auto& text : *found) texts.push_back(text.is_string() ? text.get<std::string>() : std::string());
     return texts;
 }
 
@@ -116,8 +111,8 @@ Judgement judge(const policy::Control& control, const Facts& facts, Timestamp) {
         judgement.why = faults.front().message;
     } else if (control.params.has("count_max") && count.value_or(0) > limit) {
         judgement.outcome = Outcome::fail;
-        judgement.why = msg("checks.sign-off-count",
-                            {{"found", std::to_string(*count)}, {"limit", std::to_string(limit)}});
+        judgement.why =
+            msg("checks.sign-off-count", {{"found", std::to_string(*count)}, {"limit", std::to_string(limit)}});
     } else if (decision == "fail") {
         judgement.outcome = Outcome::fail;
         judgement.why = msg("checks.sign-off-failed", {{"note", note}});
@@ -159,8 +154,7 @@ std::vector<Error> check_answer(const policy::ParamValues& params, const nlohman
     const auto answered =
         std::size_t(std::ranges::count_if(answers, [](const auto& text) { return !trim(text).empty(); }));
     if (answered < wanted || answers.size() > wanted)
-        add("checks.answer-questions",
-            {{"wanted", std::to_string(wanted)}, {"found", std::to_string(answered)}});
+        add("checks.answer-questions", {{"wanted", std::to_string(wanted)}, {"found", std::to_string(answered)}});
     if (std::ranges::any_of(answers, [](const auto& text) { return text.size() > longest_text; }))
         add("checks.answer-too-long");
 

@@ -16,8 +16,7 @@ using policy::ParamType;
 std::optional<std::uint16_t> port_of(std::string_view text) {
     int number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc{} || end != text.data() + text.size() || number < 1 || number > 65535)
-        return std::nullopt;
+    if (error != std::errc{} || end != text.data() + text.size() || number < 1 || number > 65535) return std::nullopt;
     return std::uint16_t(number);
 }
 
@@ -27,8 +26,7 @@ std::vector<policy::ParamFault> validate(const policy::ParamValues& params) {
     const auto& port = params.get("port").text;
     if (const auto fault = fault_in_braces(host)) faults.push_back({"host", *fault});
     if (host.empty() || host.find_first_of(" /:@") != host.npos)
-        if (host.find("::") == host.npos)
-            faults.push_back({"host", msg("checks.bad-host", {{"host", host}})});
+        if (host.find("::") == host.npos) faults.push_back({"host", msg("checks.bad-host", {{"host", host}})});
     if (const auto fault = fault_in_braces(port))
         faults.push_back({"port", *fault});
     else if (port.find('{') == port.npos && !port_of(port))
@@ -100,11 +98,9 @@ Facts probe(const CollectRequest& request, const Subject& subject) {
     facts.seen["lookup_us"] = probed->lookup.count();
     facts.seen["connect_us"] = probed->connect.count();
     for (const auto& attempt : probed->attempts)
-        facts.seen["attempts"].push_back({{"address", attempt.address},
-                                          {"state", to_string(attempt.state)},
-                                          {"took_us", attempt.took.count()}});
-    if (probed->state == net::TcpState::unreachable)
-        facts.seen["network"] = has_network(request.environment->root);
+        facts.seen["attempts"].push_back(
+            {{"address", attempt.address}, {"state", to_string(attempt.state)}, {"took_us", attempt.took.count()}});
+    if (probed->state == net::TcpState::unreachable) facts.seen["network"] = has_network(request.environment->root);
     return facts;
 }
 
@@ -122,14 +118,12 @@ Judgement judged(Outcome outcome, Message why, const nlohmann::json& seen) {
 Judgement judge_absent(bool wanted_open, const std::string& target, const nlohmann::json& seen) {
     const auto state = seen.value("state", "");
     const bool heard_no = state == "refused" || state == "filtered";
-    if (!wanted_open && heard_no)
-        return judged(Outcome::pass, msg("checks.tcp-closed", {{"target", target}}), seen);
+    if (!wanted_open && heard_no) return judged(Outcome::pass, msg("checks.tcp-closed", {{"target", target}}), seen);
     // No such name, or no way there: that says nothing about what others can reach, nor about a machine that
     // we, without a network, could not have reached in any case.
     const auto outcome = wanted_open && seen.value("network", true) ? Outcome::fail : Outcome::unknown;
     if (seen.contains("error")) return judged(outcome, message_from(seen["error"]), seen);
-    if (state == "unreachable")
-        return judged(outcome, msg("checks.tcp-unreachable", {{"target", target}}), seen);
+    if (state == "unreachable") return judged(outcome, msg("checks.tcp-unreachable", {{"target", target}}), seen);
     return judged(outcome,
                   state == "refused" ? msg("checks.tcp-refused", {{"target", target}})
                                      : msg("checks.tcp-silent", {{"target", target}}),
@@ -147,10 +141,8 @@ Judgement judge(const policy::Control& control, const Facts& facts, Timestamp) {
     const auto took = Duration(seen.value("connect_us", std::int64_t{0}));
     const auto milliseconds = std::to_string(took.count() / 1000);
     if (control.params.has("max_connect") && took > control.params.get("max_connect").duration)
-        return judged(Outcome::fail, msg("checks.tcp-slow", {{"target", target}, {"took", milliseconds}}),
-                      seen);
-    return judged(Outcome::pass, msg("checks.tcp-answers", {{"target", target}, {"took", milliseconds}}),
-                  seen);
+        return judged(Outcome::fail, msg("checks.tcp-slow", {{"target", target}, {"took", milliseconds}}), seen);
+    return judged(Outcome::pass, msg("checks.tcp-answers", {{"target", target}, {"took", milliseconds}}), seen);
 }
 
 }  // namespace

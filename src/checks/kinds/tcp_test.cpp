@@ -32,7 +32,8 @@ TEST(Tcp, SeesAnOpenPort) {
     EXPECT_TRUE(said(open).starts_with("pass: " + target + " answers in ")) << said(open);
     EXPECT_EQ(open.details["state"], "open");
     EXPECT_EQ(open.details["attempts"].size(), 1U);
-    EXPECT_EQ(said(probe(by_field + "expect = \"closed\"", fields)), "fail: " + target + " is open and should be closed");
+    EXPECT_EQ(said(probe(by_field + "expect = \"closed\"", fields)),
+              "fail: " + target + " is open and should be closed");
 }
 
 TEST(Tcp, SeesAClosedPort) {
@@ -46,7 +47,9 @@ TEST(Tcp, WhatWeCannotAskIsUnknown) {
     EXPECT_EQ(said(probe(by_field, {{"host", "127.0.0.1"}})), "unknown: services/mail has no “port” in its register");
     EXPECT_EQ(said(probe(by_field, {{"port", "25"}})), "unknown: services/mail has no “host” in its register");
     for (const auto* port : {"0", "65536", "-1", "25x", "99999999999"})
-        EXPECT_EQ(probe(by_field + "expect = \"closed\"", {{"host", "127.0.0.1"}, {"port", port}}).why.key, "checks.bad-port") << port;
+        EXPECT_EQ(probe(by_field + "expect = \"closed\"", {{"host", "127.0.0.1"}, {"port", port}}).why.key,
+                  "checks.bad-port")
+            << port;
 }
 
 std::string judged(const std::string& check, json seen) {
@@ -63,10 +66,14 @@ TEST(TcpJudge, EveryStateForBothWishes) {
     EXPECT_EQ(judged(closed, {{"state", "refused"}}), "pass: db.example:5432 is closed");
     EXPECT_EQ(judged("", {{"state", "filtered"}}), "fail: db.example:5432 does not answer");
     EXPECT_EQ(judged(closed, {{"state", "filtered"}}), "pass: db.example:5432 is closed");
-    EXPECT_EQ(judged("", {{"state", "unreachable"}, {"network", true}}), "fail: there is no way to db.example:5432 from here");
-    EXPECT_EQ(judged(closed, {{"state", "unreachable"}, {"network", true}}), "unknown: there is no way to db.example:5432 from here");
-    EXPECT_EQ(judged("", {{"state", "unreachable"}, {"network", false}}), "unknown: there is no way to db.example:5432 from here");
-    EXPECT_EQ(judged(closed, {{"state", "unreachable"}, {"network", false}}), "unknown: there is no way to db.example:5432 from here");
+    EXPECT_EQ(judged("", {{"state", "unreachable"}, {"network", true}}),
+              "fail: there is no way to db.example:5432 from here");
+    EXPECT_EQ(judged(closed, {{"state", "unreachable"}, {"network", true}}),
+              "unknown: there is no way to db.example:5432 from here");
+    EXPECT_EQ(judged("", {{"state", "unreachable"}, {"network", false}}),
+              "unknown: there is no way to db.example:5432 from here");
+    EXPECT_EQ(judged(closed, {{"state", "unreachable"}, {"network", false}}),
+              "unknown: there is no way to db.example:5432 from here");
 }
 
 TEST(TcpJudge, ANameThatDoesNotExistIsNoClosedPort) {
@@ -76,8 +83,10 @@ TEST(TcpJudge, ANameThatDoesNotExistIsNoClosedPort) {
 }
 
 TEST(TcpJudge, TheTimeToConnectHasABound) {
-    EXPECT_EQ(judged("max_connect = \"20ms\"", {{"state", "open"}, {"connect_us", 20'000}}), "pass: db.example:5432 answers in 20 ms");
-    EXPECT_EQ(judged("max_connect = \"20ms\"", {{"state", "open"}, {"connect_us", 20'001}}), "fail: db.example:5432 took 20 ms to connect to");
+    EXPECT_EQ(judged("max_connect = \"20ms\"", {{"state", "open"}, {"connect_us", 20'000}}),
+              "pass: db.example:5432 answers in 20 ms");
+    EXPECT_EQ(judged("max_connect = \"20ms\"", {{"state", "open"}, {"connect_us", 20'001}}),
+              "fail: db.example:5432 took 20 ms to connect to");
 }
 
 TEST(TcpJudge, AnAddressOfSixStandsInBrackets) {
@@ -85,14 +94,21 @@ TEST(TcpJudge, AnAddressOfSixStandsInBrackets) {
 }
 
 TEST(TcpPolicy, NamesWhatIsWrong) {
-    const auto host = [](const std::string& name) { return faults_of_check(kind_line + "host = \"" + name + "\"\nport = \"25\""); };
-    for (const auto* good : {"mail.example.com", "{host}", "192.0.2.1", "2001:db8::1", "::1", "{name}.example.com"}) EXPECT_EQ(host(good), "") << good;
-    for (const auto* bad : {"https://mail.example.com", "mail.example.com:25", "a b", "eva@mail.example.com", "a/b"}) EXPECT_EQ(host(bad), "2:8 checks.bad-host") << bad;
+    const auto host = [](const std::string& name) {
+        return faults_of_check(kind_line + "host = \"" + name + "\"\nport = \"25\"");
+    };
+    for (const auto* good : {"mail.example.com", "{host}", "192.0.2.1", "2001:db8::1", "::1", "{name}.example.com"})
+        EXPECT_EQ(host(good), "") << good;
+    for (const auto* bad : {"https://mail.example.com", "mail.example.com:25", "a b", "eva@mail.example.com", "a/b"})
+        EXPECT_EQ(host(bad), "2:8 checks.bad-host") << bad;
     EXPECT_EQ(host("{host"), "2:8 checks.bad-field");
-    const auto port = [](const std::string& number) { return faults_of_check(kind_line + "port = \"" + number + "\""); };
+    const auto port = [](const std::string& number) {
+        return faults_of_check(kind_line + "port = \"" + number + "\"");
+    };
     for (const auto* good : {"1", "65535", "{port}"}) EXPECT_EQ(port(good), "") << good;
     for (const auto* bad : {"0", "65536", "ssh", "22 "}) EXPECT_EQ(port(bad), "2:8 checks.bad-port") << bad;
-    EXPECT_EQ(faults_of_check(kind_line + "port = \"25\"\nexpect = \"closed\"\nmax_connect = \"1 s\""), "4:15 checks.closed-has-no-time");
+    EXPECT_EQ(faults_of_check(kind_line + "port = \"25\"\nexpect = \"closed\"\nmax_connect = \"1 s\""),
+              "4:15 checks.closed-has-no-time");
     EXPECT_NE(faults_of_check(kind_line), "") << "the port is required";
 }
 

@@ -1,4 +1,5 @@
-// updates: does this machine lack security updates, and would it hear of new ones? Reads files only: docs/checks/updates.md.
+// updates: does this machine lack security updates, and would it hear of new ones? Reads files only:
+// docs/checks/updates.md.
 #include <algorithm>
 #include <tuple>
 
@@ -23,22 +24,42 @@ const policy::KindSpec& spec() {
         policy::KindSpec s;
         s.name = "updates";
         s.title = {"Security updates are installed", "Sikkerhedsopdateringer er installeret"};
-        s.summary = {"Reads from the files of the machine that Tilsyn runs on which security updates are waiting, since when, and whether the machine would hear of new ones. "
-                     "A pass means that its release is supported, its security source is configured and freshly read, and no fix has waited longer than allowed.",
-                     "Læser i filerne på den maskine, Tilsyn kører på, hvilke sikkerhedsopdateringer der venter, siden hvornår, og om maskinen ville høre om nye. "
-                     "Bestået betyder, at dens udgave er understøttet, at dens sikkerhedskilde er sat op og nyligt læst, og at ingen rettelse har ventet længere end tilladt."};
+        s.summary = {
+            "Reads from the files of the machine that Tilsyn runs on which security updates are waiting, since when, "
+            "and whether the machine would hear of new ones. "
+            "A pass means that its release is supported, its security source is configured and freshly read, and no "
+            "fix has waited longer than allowed.",
+            "Læser i filerne på den maskine, Tilsyn kører på, hvilke sikkerhedsopdateringer der venter, siden hvornår, "
+            "og om maskinen ville høre om nye. "
+            "Bestået betyder, at dens udgave er understøttet, at dens sikkerhedskilde er sat op og nyligt læst, og at "
+            "ingen rettelse har ventet længere end tilladt."};
         s.posture = policy::Posture::robust_to_hostile;
         s.subject_registers = {"servers", "devices"};
         s.default_timeout = std::chrono::seconds(30);
         s.max_concurrent = 1;
         s.params = {
-            {.name = "max_age_of_lists", .type = ParamType::duration, .default_value = "\"2 days\"",
-             .help = {"Lists of updates that were fetched longer ago than this prove nothing: the outcome is stale.", "Lister over opdateringer, der er hentet for længere tid siden end dette, beviser intet: udfaldet er forældet."},
-             .min = 60, .max = year_in_seconds, .example = "\"2 days\""},
-            {.name = "critical_within", .type = ParamType::duration, .default_value = "\"7 days\"",
-             .help = {"How long a fix may have been available without being installed.", "Hvor længe en rettelse må have været klar uden at være installeret."}, .min = 0, .max = year_in_seconds, .example = "\"7 days\""},
-            {.name = "security_origins", .type = ParamType::text_list,
-             .help = {"Further origins or labels (Origin, Label in InRelease) whose updates count as security updates.", "Flere kilder (Origin eller Label i InRelease), hvis opdateringer regnes som sikkerhedsopdateringer."},
+            {.name = "max_age_of_lists",
+             .type = ParamType::duration,
+             .default_value = "\"2 days\"",
+             .help = {"Lists of updates that were fetched longer ago than this prove nothing: the outcome is stale.",
+                      "Lister over opdateringer, der er hentet for længere tid siden end dette, beviser intet: "
+                      "udfaldet er forældet."},
+             .min = 60,
+             .max = year_in_seconds,
+             .example = "\"2 days\""},
+            {.name = "critical_within",
+             .type = ParamType::duration,
+             .default_value = "\"7 days\"",
+             .help = {"How long a fix may have been available without being installed.",
+                      "Hvor længe en rettelse må have været klar uden at være installeret."},
+             .min = 0,
+             .max = year_in_seconds,
+             .example = "\"7 days\""},
+            {.name = "security_origins",
+             .type = ParamType::text_list,
+             .help = {"Further origins or labels (Origin, Label in InRelease) whose updates count as security updates.",
+                      "Flere kilder (Origin eller Label i InRelease), hvis opdateringer regnes som "
+                      "sikkerhedsopdateringer."},
              .example = "[\"Docker\"]"},
         };
         return s;
@@ -48,7 +69,8 @@ const policy::KindSpec& spec() {
 
 // What others wrote into these files need not be UTF-8; what is recorded must be.
 std::string clean(std::string text) {
-    if (!valid_utf8(text)) std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }, '?');
+    if (!valid_utf8(text))
+        std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }, '?');
     return text;
 }
 json clean(const std::vector<std::string>& texts) {
@@ -56,10 +78,16 @@ json clean(const std::vector<std::string>& texts) {
     for (const auto& text : texts) out.push_back(clean(text));
     return out;
 }
-json moment(std::optional<Timestamp> at) { return at ? json(format_utc_seconds(*at)) : json(); }
-json date(std::optional<Date> at) { return at ? json(format_date(*at)) : json(); }
+json moment(std::optional<Timestamp> at) {
+    return at ? json(format_utc_seconds(*at)) : json();
+}
+json date(std::optional<Date> at) {
+    return at ? json(format_date(*at)) : json();
+}
 
-std::string first_label(const std::string& name) { return name.substr(0, name.find('.')); }
+std::string first_label(const std::string& name) {
+    return name.substr(0, name.find('.'));
+}
 
 // "web1" and "web1.example.org" are the same machine; two full names must be equal.
 bool same_host(std::string_view a, std::string_view b) {
@@ -72,28 +100,39 @@ bool same_host(std::string_view a, std::string_view b) {
 bool this_machine(const Subject& subject, std::string_view hostname) {
     if (subject.id == "company") return true;
     for (const std::string_view name : {"hostname", "host", "name"})
-        if (const auto field = subject.fields.find(name); field != subject.fields.end() && same_host(field->second, hostname)) return true;
+        if (const auto field = subject.fields.find(name);
+            field != subject.fields.end() && same_host(field->second, hostname))
+            return true;
     return false;
 }
 
 json describe(const apt::ListSource& source) {
     const auto& head = source.head;
-    return {{"origin", clean(head.origin)}, {"label", clean(head.label)}, {"suite", clean(head.suite)}, {"codename", clean(head.codename)},
-            {"date", moment(head.date)}, {"valid_until", moment(head.valid_until)}, {"built_in", source.built_in}, {"lists", source.packages.size()}};
+    return {{"origin", clean(head.origin)}, {"label", clean(head.label)},
+            {"suite", clean(head.suite)},   {"codename", clean(head.codename)},
+            {"date", moment(head.date)},    {"valid_until", moment(head.valid_until)},
+            {"built_in", source.built_in},  {"lists", source.packages.size()}};
 }
 
-// Does this source carry the fixes of the very release the machine runs? A further origin of the policy can be that only
-// where the release is neither Debian nor Ubuntu, whose own sources say themselves what they are.
+// Does this source carry the fixes of the very release the machine runs? A further origin of the policy can be that
+// only where the release is neither Debian nor Ubuntu, whose own sources say themselves what they are.
 bool covers(const apt::ListSource& source, const apt::Release& release) {
     if (!source.built_in && (release.id == "debian" || release.id == "ubuntu")) return false;
-    return std::ranges::any_of(release.codenames, [&](const auto& codename) { return apt::base_codename(source.head.codename) == codename || apt::base_codename(source.head.suite) == codename; });
+    return std::ranges::any_of(release.codenames, [&](const auto& codename) {
+        return apt::base_codename(source.head.codename) == codename ||
+               apt::base_codename(source.head.suite) == codename;
+    });
 }
 
 json describe(const apt::Machine& machine, const apt::FirstSeen& first_seen) {
     json seen{{"dpkg", machine.dpkg}};
     if (!machine.dpkg) return seen;
     const auto& release = machine.release;
-    seen["release"] = {{"id", clean(release.id)}, {"name", clean(release.name)}, {"codenames", clean(release.codenames)}, {"support_ends", date(release.support_ends)}, {"lts_ends", date(release.lts_ends)}};
+    seen["release"] = {{"id", clean(release.id)},
+                       {"name", clean(release.name)},
+                       {"codenames", clean(release.codenames)},
+                       {"support_ends", date(release.support_ends)},
+                       {"lts_ends", date(release.lts_ends)}};
     seen["installed"] = machine.installed;
     seen["malformed"] = machine.malformed;
     seen["sources"] = machine.lists.sources.size();
@@ -112,8 +151,13 @@ json describe(const apt::Machine& machine, const apt::FirstSeen& first_seen) {
     seen["pending"] = json::array();
     for (std::size_t i = 0; i < machine.pending.size(); ++i) {
         const auto& fix = machine.pending[i];
-        seen["pending"].push_back({{"package", fix.package}, {"architecture", fix.architecture}, {"installed", fix.installed}, {"available", fix.available},
-                                   {"source", clean(fix.source)}, {"held", fix.held}, {"since", format_utc_seconds(first_seen.since[i])}});
+        seen["pending"].push_back({{"package", fix.package},
+                                   {"architecture", fix.architecture},
+                                   {"installed", fix.installed},
+                                   {"available", fix.available},
+                                   {"source", clean(fix.source)},
+                                   {"held", fix.held},
+                                   {"since", format_utc_seconds(first_seen.since[i])}});
     }
     seen["memory"] = apt::to_string(first_seen.memory);
     seen["memory_began"] = format_utc_seconds(first_seen.began);
@@ -141,7 +185,8 @@ Result<std::vector<Facts>> collect(const CollectRequest& request) {
                 auto sorted = origins;
                 std::ranges::sort(sorted);
                 const bool complete = machine.lists.unreadable.empty() && machine.lists_read > 0;
-                first_seen = apt::remember(std::filesystem::path(environment.data_folder) / "updates-first-seen.json", join(sorted, "\n"), machine.pending, complete, now);
+                first_seen = apt::remember(std::filesystem::path(environment.data_folder) / "updates-first-seen.json",
+                                           join(sorted, "\n"), machine.pending, complete, now);
             }
             seen = describe(machine, first_seen);
         }
@@ -187,23 +232,32 @@ std::optional<Judgement> cannot_count(const json& seen, const policy::ParamValue
     const auto release = seen.value("release", json::object());
     const auto support = end_of_day(release, "support_ends"), lts = end_of_day(release, "lts_ends");
     if (support && now >= *support && (!lts || now >= *lts))
-        return because(Outcome::fail, msg("checks.updates-unsupported", {{"release", release_name(release)}, {"ended", release.value(lts && *lts > *support ? "lts_ends" : "support_ends", "")}}));
+        return because(Outcome::fail,
+                       msg("checks.updates-unsupported",
+                           {{"release", release_name(release)},
+                            {"ended", release.value(lts && *lts > *support ? "lts_ends" : "support_ends", "")}}));
     if (seen.value("sources", 0) == 0) return because(Outcome::unknown, msg("checks.updates-no-lists"));
     if (list_of(release, "codenames").empty()) return because(Outcome::unknown, msg("checks.updates-no-codename"));
     const auto& sources = list_of(seen, "security_sources");
     if (!seen.value("covered", false)) {
         const auto codename = list_of(release, "codenames").front().get<std::string>();
-        const auto other = std::ranges::find_if(sources, [](const json& source) { return source.value("built_in", false); });
-        if (other == sources.end()) return because(Outcome::fail, msg("checks.updates-no-security-source", {{"codename", codename}}));
-        return because(Outcome::fail, msg("checks.updates-wrong-codename", {{"codename", codename}, {"found", other->value("codename", "")}}));
+        const auto other =
+            std::ranges::find_if(sources, [](const json& source) { return source.value("built_in", false); });
+        if (other == sources.end())
+            return because(Outcome::fail, msg("checks.updates-no-security-source", {{"codename", codename}}));
+        return because(Outcome::fail, msg("checks.updates-wrong-codename",
+                                          {{"codename", codename}, {"found", other->value("codename", "")}}));
     }
     for (const auto& source : sources)
         if (const auto until = moment_of(source, "valid_until"); until && now > *until)
-            return because(Outcome::stale, msg("checks.updates-expired", {{"source", source.value("label", "")}, {"until", format_utc_seconds(*until)}}));
+            return because(Outcome::stale, msg("checks.updates-expired", {{"source", source.value("label", "")},
+                                                                          {"until", format_utc_seconds(*until)}}));
     const auto fetched = moment_of(seen, "lists_fetched");
     const auto limit = params.get("max_age_of_lists").duration;
     if (!fetched) return because(Outcome::stale, msg("checks.updates-undated-lists"));
-    if (now - *fetched > limit) return because(Outcome::stale, msg("checks.updates-old-lists", {{"fetched", format_utc_seconds(*fetched)}, {"limit", span(limit)}}));
+    if (now - *fetched > limit)
+        return because(Outcome::stale, msg("checks.updates-old-lists",
+                                           {{"fetched", format_utc_seconds(*fetched)}, {"limit", span(limit)}}));
     return std::nullopt;
 }
 
@@ -211,11 +265,18 @@ enum class Waiting { none, within, overdue };
 
 // What else must be said with the number: packages held back, long-term support alone, a restart that is missing.
 std::string_view reason(Waiting waiting, bool held, bool lts, bool restart) {
-    static constexpr std::string_view none[] = {"checks.updates-none", "checks.updates-none-restart", "checks.updates-none-lts", "checks.updates-none-lts-restart"};
-    static constexpr std::string_view within[] = {"checks.updates-within", "checks.updates-within-restart", "checks.updates-within-lts", "checks.updates-within-lts-restart",
-                                                  "checks.updates-within-held", "checks.updates-within-held-restart", "checks.updates-within-held-lts", "checks.updates-within-held-lts-restart"};
-    static constexpr std::string_view overdue[] = {"checks.updates-overdue", "checks.updates-overdue-restart", "checks.updates-overdue-lts", "checks.updates-overdue-lts-restart",
-                                                   "checks.updates-overdue-held", "checks.updates-overdue-held-restart", "checks.updates-overdue-held-lts", "checks.updates-overdue-held-lts-restart"};
+    static constexpr std::string_view none[] = {"checks.updates-none", "checks.updates-none-restart",
+                                                "checks.updates-none-lts", "checks.updates-none-lts-restart"};
+    static constexpr std::string_view within[] = {
+        "checks.updates-within",          "checks.updates-within-restart",
+        "checks.updates-within-lts",      "checks.updates-within-lts-restart",
+        "checks.updates-within-held",     "checks.updates-within-held-restart",
+        "checks.updates-within-held-lts", "checks.updates-within-held-lts-restart"};
+    static constexpr std::string_view overdue[] = {
+        "checks.updates-overdue",          "checks.updates-overdue-restart",
+        "checks.updates-overdue-lts",      "checks.updates-overdue-lts-restart",
+        "checks.updates-overdue-held",     "checks.updates-overdue-held-restart",
+        "checks.updates-overdue-held-lts", "checks.updates-overdue-held-lts-restart"};
     const auto notes = (lts ? 2u : 0u) + (restart ? 1u : 0u);
     if (waiting == Waiting::none) return none[notes];
     return (waiting == Waiting::within ? within : overdue)[notes + (held ? 4u : 0u)];
@@ -227,7 +288,9 @@ Judgement judge(const policy::Control& control, const Facts& facts, Timestamp no
     const auto limit = control.params.get("critical_within").duration;
 
     auto rows = list_of(seen, "pending");
-    const auto order = [](const json& row) { return std::tuple(row.value("since", ""), row.value("package", ""), row.value("architecture", "")); };
+    const auto order = [](const json& row) {
+        return std::tuple(row.value("since", ""), row.value("package", ""), row.value("architecture", ""));
+    };
     std::sort(rows.begin(), rows.end(), [&](const json& a, const json& b) { return order(a) < order(b); });
     std::size_t overdue = 0, held = 0;
     auto& details = judgement.details = seen;
@@ -261,21 +324,35 @@ Judgement judge(const policy::Control& control, const Facts& facts, Timestamp no
     if (waiting != Waiting::overdue) {
         // A fix that was found counts whatever else could not be read; that none was found counts only if all could be.
         const auto& unreadable = list_of(seen, "unreadable");
-        if (!unreadable.empty()) return conclude(Outcome::unknown, msg("checks.updates-unreadable", {{"count", std::to_string(unreadable.size())}, {"file", unreadable.front().get<std::string>()}}));
-        if (!seen.value("covering_list", false)) return conclude(Outcome::unknown, msg("checks.updates-no-packages-list"));
+        if (!unreadable.empty())
+            return conclude(Outcome::unknown,
+                            msg("checks.updates-unreadable", {{"count", std::to_string(unreadable.size())},
+                                                              {"file", unreadable.front().get<std::string>()}}));
+        if (!seen.value("covering_list", false))
+            return conclude(Outcome::unknown, msg("checks.updates-no-packages-list"));
         // What was waiting already at the very first look may have been so for a year: that is not a pass.
         const auto began = seen.value("memory_began", "");
-        const auto from_the_start = std::size_t(std::ranges::count_if(rows, [&](const json& row) { return row.value("since", "") <= began; }));
+        const auto from_the_start =
+            std::size_t(std::ranges::count_if(rows, [&](const json& row) { return row.value("since", "") <= began; }));
         if (from_the_start > 0 && seen.value("memory", "") != "not_writable")
-            return conclude(Outcome::unknown, msg("checks.updates-age-unknown", {{"count", std::to_string(from_the_start)}, {"since", began.substr(0, began.find('T'))}, {"limit", span(limit)}}));
-        if (waiting == Waiting::within && seen.value("memory", "") == "not_writable") return conclude(Outcome::unknown, msg("checks.updates-no-memory", {{"count", std::to_string(rows.size())}}));
+            return conclude(Outcome::unknown,
+                            msg("checks.updates-age-unknown", {{"count", std::to_string(from_the_start)},
+                                                               {"since", began.substr(0, began.find('T'))},
+                                                               {"limit", span(limit)}}));
+        if (waiting == Waiting::within && seen.value("memory", "") == "not_writable")
+            return conclude(Outcome::unknown,
+                            msg("checks.updates-no-memory", {{"count", std::to_string(rows.size())}}));
     }
     Message why{std::string(reason(waiting, held > 0, lts, restart)), {}};
     if (waiting != Waiting::none) {
         const auto& oldest = rows.front();
         const auto since = oldest.value("since", "");
-        why.params = {{"count", std::to_string(waiting == Waiting::overdue ? overdue : rows.size())}, {"package", oldest.value("package", "")}, {"version", oldest.value("available", "")},
-                      {"since", since.substr(0, since.find('T'))}, {"limit", span(limit)}, {"held", std::to_string(held)}};
+        why.params = {{"count", std::to_string(waiting == Waiting::overdue ? overdue : rows.size())},
+                      {"package", oldest.value("package", "")},
+                      {"version", oldest.value("available", "")},
+                      {"since", since.substr(0, since.find('T'))},
+                      {"limit", span(limit)},
+                      {"held", std::to_string(held)}};
     }
     if (lts) {
         why.params.emplace_back("release", release_name(release));

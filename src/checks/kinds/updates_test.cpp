@@ -13,8 +13,8 @@
 
 #include "base/file.hpp"
 #include "base/text.hpp"
-#include "checks/apt/version.hpp"
 #include "checks/kind.hpp"
+#include "support/command.hpp"
 #include "support/temporary.hpp"
 
 namespace tilsyn::checks {
@@ -25,21 +25,6 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using std::chrono::hours;
 constexpr auto day = hours(24);
-
-struct Ran {
-    int status;
-    std::string output;
-};
-Ran run_command(const std::string& command) {
-    Ran ran{-1, {}};
-    FILE* pipe = ::popen(command.c_str(), "r");
-    if (pipe == nullptr) return ran;
-    std::array<char, 65536> buffer;
-    while (const auto got = std::fread(buffer.data(), 1, buffer.size(), pipe)) ran.output.append(buffer.data(), got);
-    const int status = ::pclose(pipe);
-    ran.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    return ran;
-}
 
 policy::Control control(Duration max_age = 2 * day, Duration within = 7 * day, std::vector<std::string> origins = {}) {
     policy::Control made;
@@ -55,11 +40,14 @@ policy::Control control(Duration max_age = 2 * day, Duration within = 7 * day, s
     return made;
 }
 
-std::string package(const std::string& name, const std::string& version, const std::string& architecture = "amd64", const std::string& status = "install ok installed") {
-    return "Package: " + name + "\nStatus: " + status + "\nArchitecture: " + architecture + "\nVersion: " + version + "\nDescription: of no use\n more of it\n\n";
+std::string package(const std::string& name, const std::string& version, const std::string& architecture = "amd64",
+                    const std::string& status = "install ok installed") {
+    return "Package: " + name + "\nStatus: " + status + "\nArchitecture: " + architecture + "\nVersion: " + version +
+           "\nDescription: of no use\n more of it\n\n";
 }
 std::string listed(const std::string& name, const std::string& version, const std::string& architecture = "amd64") {
-    return "Package: " + name + "\nVersion: " + version + "\nArchitecture: " + architecture + "\nFilename: pool/x.deb\n\n";
+    return "Package: " + name + "\nVersion: " + version + "\nArchitecture: " + architecture +
+           "\nFilename: pool/x.deb\n\n";
 }
 
 // A machine of Debian 12 with its security source, read one hour before `now`. Each test then spoils something.
@@ -68,14 +56,19 @@ class Updates : public testing::Test {
     Updates() {
         // A memory older than anything a test sees, so that ages are known; the tests of a first look remove it.
         EXPECT_TRUE(write_file(memory(), R"({"began": "2020-01-01T00:00:00.000Z", "format": 1, "views": {}})"));
-        put("etc/os-release", "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION=\"12 (bookworm)\"\nVERSION_CODENAME=bookworm\nID=debian\n");
+        put("etc/os-release",
+            "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION=\"12 "
+            "(bookworm)\"\nVERSION_CODENAME=bookworm\nID=debian\n");
         put("usr/share/distro-info/debian.csv",
-            "version,codename,series,created,release,eol,eol-lts,eol-elts\n11,Bullseye,bullseye,2019-07-06,2021-08-14,2024-08-14,2026-08-31,2031-06-30\n"
-            "12,Bookworm,bookworm,2021-08-14,2023-06-10,2026-07-11,2028-06-30,2033-06-30\n13,Trixie,trixie,2023-06-10,2025-08-09\n");
+            "version,codename,series,created,release,eol,eol-lts,eol-elts\n11,Bullseye,bullseye,2019-07-06,2021-08-14,"
+            "2024-08-14,2026-08-31,2031-06-30\n"
+            "12,Bookworm,bookworm,2021-08-14,2023-06-10,2026-07-11,2028-06-30,2033-06-30\n13,Trixie,trixie,2023-06-10,"
+            "2025-08-09\n");
         put("proc/sys/kernel/osrelease", "6.1.0-25-amd64\n");
         status(package("dpkg", "1.21.22") + package("openssl", "3.0.11-1~deb12u1"));
         release("bookworm", "Debian", "oldstable", "bookworm");
-        release("bookworm-security", "Debian-Security", "oldstable-security", "bookworm-security", "Valid-Until: Wed, 17 Jun 2026 06:00:00 UTC\n");
+        release("bookworm-security", "Debian-Security", "oldstable-security", "bookworm-security",
+                "Valid-Until: Wed, 17 Jun 2026 06:00:00 UTC\n");
         security("");
         fs::create_directories(data_.path());
     }
@@ -91,16 +84,20 @@ class Updates : public testing::Test {
         ASSERT_EQ(::utimensat(AT_FDCWD, at(path).c_str(), both, 0), 0);
     }
     void status(const std::string& text) { put("var/lib/dpkg/status", text); }
-    static std::string release_text(const std::string& label, const std::string& suite, const std::string& codename, const std::string& more = "") {
-        return "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nOrigin: Debian\nLabel: " + label + "\nSuite: " + suite + "\nCodename: " + codename +
-               "\nDate: Wed, 10 Jun 2026 06:00:00 UTC\n" + more + "SHA256:\n 00 1 main\n-----BEGIN PGP SIGNATURE-----\n\nAAAA\n-----END PGP SIGNATURE-----\n";
+    static std::string release_text(const std::string& label, const std::string& suite, const std::string& codename,
+                                    const std::string& more = "") {
+        return "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nOrigin: Debian\nLabel: " + label +
+               "\nSuite: " + suite + "\nCodename: " + codename + "\nDate: Wed, 10 Jun 2026 06:00:00 UTC\n" + more +
+               "SHA256:\n 00 1 main\n-----BEGIN PGP SIGNATURE-----\n\nAAAA\n-----END PGP SIGNATURE-----\n";
     }
-    void release(const std::string& dist, const std::string& label, const std::string& suite, const std::string& codename, const std::string& more = "") {
+    void release(const std::string& dist, const std::string& label, const std::string& suite,
+                 const std::string& codename, const std::string& more = "") {
         put("var/lib/apt/lists/mirror_dists_" + dist + "_InRelease", release_text(label, suite, codename, more));
     }
     void security(const std::string& text) { put(security_list, text); }
     void fetched(Timestamp when) {
-        for (const auto& entry : fs::directory_iterator(at("var/lib/apt/lists"))) touch("var/lib/apt/lists/" + entry.path().filename().string(), when);
+        for (const auto& entry : fs::directory_iterator(at("var/lib/apt/lists")))
+            touch("var/lib/apt/lists/" + entry.path().filename().string(), when);
         touch("var/lib/apt/lists", when);
     }
 
@@ -111,7 +108,8 @@ class Updates : public testing::Test {
         environment.root = root_.path();
         environment.data_folder = data_.path();
         environment.hostname = "web1.example.org";
-        CollectRequest request{&with, {&subject, 1}, clock_.now(), Deadline::in(std::chrono::seconds(60)), &environment};
+        CollectRequest request{
+            &with, {&subject, 1}, clock_.now(), Deadline::in(std::chrono::seconds(60)), &environment};
         auto judgements = run(updates_kind(), request);
         EXPECT_EQ(judgements.size(), 1u);
         return judgements.empty() ? Judgement{} : judgements.front();
@@ -124,11 +122,12 @@ class Updates : public testing::Test {
     bool fetch_before_looking_ = true;
 };
 
-#define EXPECT_JUDGED(judgement, expected_outcome, expected_key) \
-    do {                                                         \
-        const auto& judged_ = (judgement);                       \
-        EXPECT_EQ(to_string(judged_.outcome), to_string(expected_outcome)) << judged_.why.key << judged_.details.dump(1); \
-        EXPECT_EQ(judged_.why.key, expected_key);                \
+#define EXPECT_JUDGED(judgement, expected_outcome, expected_key)           \
+    do {                                                                   \
+        const auto& judged_ = (judgement);                                 \
+        EXPECT_EQ(to_string(judged_.outcome), to_string(expected_outcome)) \
+            << judged_.why.key << judged_.details.dump(1);                 \
+        EXPECT_EQ(judged_.why.key, expected_key);                          \
     } while (false)
 
 TEST_F(Updates, NothingPendingOnAFreshlyReadMachinePasses) {
@@ -143,14 +142,16 @@ TEST_F(Updates, AFixIsAllowedForAWhileAndThenNot) {
     security(listed("openssl", "3.0.11-1~deb12u2"));
     auto judged = look();
     EXPECT_JUDGED(judged, Outcome::pass, "checks.updates-within");
-    EXPECT_EQ(render(judged.why, Lang::en), "1 security update is waiting, openssl 3.0.11-1~deb12u2 since 2026-06-11, within the 7 d allowed");
+    EXPECT_EQ(render(judged.why, Lang::en),
+              "1 security update is waiting, openssl 3.0.11-1~deb12u2 since 2026-06-11, within the 7 d allowed");
     clock_.advance(6 * day - hours(1));
     EXPECT_EQ(look().outcome, Outcome::pass);
     release("bookworm-security", "Debian-Security", "oldstable-security", "bookworm-security");
     clock_.advance(day + hours(2));
     judged = look();
     EXPECT_JUDGED(judged, Outcome::fail, "checks.updates-overdue");
-    EXPECT_EQ(render(judged.why, Lang::da), "1 sikkerhedsopdatering har ventet længere end 7 d: openssl 3.0.11-1~deb12u2, siden 2026-06-11");
+    EXPECT_EQ(render(judged.why, Lang::da),
+              "1 sikkerhedsopdatering har ventet længere end 7 d: openssl 3.0.11-1~deb12u2, siden 2026-06-11");
     EXPECT_EQ(judged.details["overdue_count"], 1);
     status(package("dpkg", "1.21.22") + package("openssl", "3.0.11-1~deb12u2"));
     EXPECT_JUDGED(look(), Outcome::pass, "checks.updates-none");
@@ -182,7 +183,8 @@ TEST_F(Updates, AFixThatAPointReleaseHasOvertakenStillCounts) {
 }
 
 TEST_F(Updates, HeldPackagesCountAndAreListedApart) {
-    status(package("dpkg", "1.21.22") + package("openssl", "3.0.11-1", "amd64", "hold ok installed") + package("curl", "7"));
+    status(package("dpkg", "1.21.22") + package("openssl", "3.0.11-1", "amd64", "hold ok installed") +
+           package("curl", "7"));
     security(listed("openssl", "3.0.11-2") + listed("curl", "8"));
     const auto judged = look();
     EXPECT_JUDGED(judged, Outcome::pass, "checks.updates-within-held");
@@ -224,7 +226,8 @@ TEST_F(Updates, AListBeyondItsOwnDateIsStale) {
     clock_.advance(hours(2));
     const auto judged = look();
     EXPECT_JUDGED(judged, Outcome::stale, "checks.updates-expired");
-    EXPECT_EQ(render(judged.why, Lang::en), "the list from Debian-Security was valid until 2026-06-17T06:00:00Z and proves nothing any more");
+    EXPECT_EQ(render(judged.why, Lang::en),
+              "the list from Debian-Security was valid until 2026-06-17T06:00:00Z and proves nothing any more");
 }
 
 TEST_F(Updates, WithoutASecuritySourceItFails) {
@@ -239,7 +242,9 @@ TEST_F(Updates, ASecuritySourceOfAnotherReleaseFails) {
     release("bookworm-security", "Debian-Security", "oldoldstable-security", "bullseye-security");
     const auto judged = look();
     EXPECT_JUDGED(judged, Outcome::fail, "checks.updates-wrong-codename");
-    EXPECT_EQ(render(judged.why, Lang::en), "the machine runs bookworm, but its security source is for bullseye-security: it would never hear of a fix");
+    EXPECT_EQ(
+        render(judged.why, Lang::en),
+        "the machine runs bookworm, but its security source is for bullseye-security: it would never hear of a fix");
 }
 
 TEST_F(Updates, AReleaseBeyondEverySupportFails) {
@@ -249,7 +254,8 @@ TEST_F(Updates, AReleaseBeyondEverySupportFails) {
     clock_.advance(hours(1));
     const auto judged = look();
     EXPECT_JUDGED(judged, Outcome::fail, "checks.updates-unsupported");
-    EXPECT_EQ(render(judged.why, Lang::en), "Debian GNU/Linux 12 (bookworm) gets no more security updates; support ended 2028-06-30");
+    EXPECT_EQ(render(judged.why, Lang::en),
+              "Debian GNU/Linux 12 (bookworm) gets no more security updates; support ended 2028-06-30");
 }
 
 TEST_F(Updates, LongTermSupportAloneIsSaid) {
@@ -259,12 +265,14 @@ TEST_F(Updates, LongTermSupportAloneIsSaid) {
     clock_.advance(hours(1));
     const auto judged = look();
     EXPECT_JUDGED(judged, Outcome::pass, "checks.updates-none-lts");
-    EXPECT_THAT(render(judged.why, Lang::en), testing::HasSubstr("support of Debian GNU/Linux 12 (bookworm) ended 2026-07-11"));
+    EXPECT_THAT(render(judged.why, Lang::en),
+                testing::HasSubstr("support of Debian GNU/Linux 12 (bookworm) ended 2026-07-11"));
     EXPECT_EQ(judged.details["release"]["lts_ends"], "2028-06-30");
 }
 
 TEST_F(Updates, VersionsWithEpochsAndTildes) {
-    status(package("dpkg", "1.21.22") + package("a", "1:1.0") + package("b", "2.0~rc1-1") + package("c", "9.0") + package("d", "1.0"));
+    status(package("dpkg", "1.21.22") + package("a", "1:1.0") + package("b", "2.0~rc1-1") + package("c", "9.0") +
+           package("d", "1.0"));
     security(listed("a", "2.0") + listed("b", "2.0-1") + listed("c", "1:0.1") + listed("d", "1.0~beta"));
     const auto judged = look();
     ASSERT_EQ(judged.details["pending"].size(), 2u);
@@ -273,16 +281,20 @@ TEST_F(Updates, VersionsWithEpochsAndTildes) {
 }
 
 TEST_F(Updates, ArchitecturesAreKeptApart) {
-    status(package("dpkg", "1") + package("libz", "1", "amd64") + package("libz", "1", "i386") + package("docs", "1", "all") + package("tool", "1", "amd64") + package("arm", "1"));
-    security(listed("libz", "2", "i386") + listed("docs", "2", "amd64") + listed("tool", "2", "all") + listed("arm", "2", "arm64"));
+    status(package("dpkg", "1") + package("libz", "1", "amd64") + package("libz", "1", "i386") +
+           package("docs", "1", "all") + package("tool", "1", "amd64") + package("arm", "1"));
+    security(listed("libz", "2", "i386") + listed("docs", "2", "amd64") + listed("tool", "2", "all") +
+             listed("arm", "2", "arm64"));
     const auto pending = look().details["pending"];
     std::vector<std::string> seen;
-    for (const auto& row : pending) seen.push_back(row["package"].get<std::string>() + ":" + row["architecture"].get<std::string>());
+    for (const auto& row : pending)
+        seen.push_back(row["package"].get<std::string>() + ":" + row["architecture"].get<std::string>());
     EXPECT_THAT(seen, testing::ElementsAre("docs:all", "libz:i386", "tool:amd64"));
 }
 
 TEST_F(Updates, PackagesThatAreNotThereDoNotCount) {
-    status(package("dpkg", "1") + package("gone", "1", "amd64", "deinstall ok config-files") + package("half", "1", "amd64", "install ok half-configured"));
+    status(package("dpkg", "1") + package("gone", "1", "amd64", "deinstall ok config-files") +
+           package("half", "1", "amd64", "install ok half-configured"));
     security(listed("gone", "2") + listed("half", "2"));
     const auto judged = look();
     ASSERT_EQ(judged.details["pending"].size(), 1u);
@@ -315,9 +327,11 @@ TEST_P(Compressed, ListsAreReadWhole) {
     fs::remove(at(security_list));
     const auto packed = at(security_list).string() + ending;
     const auto one_stream = ending == ".xz";
-    const auto pack = one_stream ? "cat " + at("head").string() + " " + at("tail").string() + " | " + command + " > " + packed
-                                 : command + " < " + at("head").string() + " > " + packed + " && " + command + " < " + at("tail").string() + " >> " + packed;
-    ASSERT_EQ(run_command(pack).status, 0);
+    const auto pack = one_stream
+                          ? "cat " + at("head").string() + " " + at("tail").string() + " | " + command + " > " + packed
+                          : command + " < " + at("head").string() + " > " + packed + " && " + command + " < " +
+                                at("tail").string() + " >> " + packed;
+    ASSERT_EQ(test::run_command(pack).status, 0);
     auto judged = look();
     EXPECT_JUDGED(judged, Outcome::pass, "checks.updates-within");
     EXPECT_EQ(judged.details["pending"][0]["package"], "openssl");
@@ -332,18 +346,21 @@ TEST_P(Compressed, ListsAreReadWhole) {
     EXPECT_JUDGED(look(), Outcome::unknown, "checks.updates-unreadable");
 }
 INSTANTIATE_TEST_SUITE_P(Endings, Compressed,
-                         testing::Values(std::pair("lz4 -q -c", ".lz4"), std::pair("gzip -c", ".gz"), std::pair("xz -c", ".xz"), std::pair("zstd -q -c", ".zst")),
+                         testing::Values(std::pair("lz4 -q -c", ".lz4"), std::pair("gzip -c", ".gz"),
+                                         std::pair("xz -c", ".xz"), std::pair("zstd -q -c", ".zst")),
                          [](const auto& info) { return info.param.second.substr(1); });
 
 TEST_F(Updates, AMalformedStatusIsUnknown) {
-    for (const auto& text : {std::string(), std::string("\n\n\n"), std::string("no field here"), std::string("\0\xff\xfe:\n\n", 6), std::string(5 << 20, 'x')}) {
+    for (const auto& text : {std::string(), std::string("\n\n\n"), std::string("no field here"),
+                             std::string("\0\xff\xfe:\n\n", 6), std::string(5 << 20, 'x')}) {
         status(text);
         const auto judged = look();
         EXPECT_EQ(judged.outcome, Outcome::unknown);
         EXPECT_THAT(judged.why.key, testing::AnyOf("checks.updates-empty-status", "checks.updates-damaged-list"));
     }
     // One bad stanza among good ones is passed over, and said.
-    status("Package: broken\nStatus: install ok installed\n\nnonsense\n\n" + package("dpkg", "1.21.22") + package("openssl", "3.0.11-1~deb12u1"));
+    status("Package: broken\nStatus: install ok installed\n\nnonsense\n\n" + package("dpkg", "1.21.22") +
+           package("openssl", "3.0.11-1~deb12u1"));
     const auto judged = look();
     EXPECT_JUDGED(judged, Outcome::pass, "checks.updates-none");
     EXPECT_EQ(judged.details["malformed"], 2);
@@ -360,7 +377,8 @@ TEST_F(Updates, AMalformedListIsUnknownUnlessWhatWasReadAlreadyFails) {
 }
 
 TEST_F(Updates, AMalformedReleaseIsUnknown) {
-    release("bookworm-security", "Debian-Security", "oldstable-security", "bookworm-security", "Valid-Until: next Tuesday\n");
+    release("bookworm-security", "Debian-Security", "oldstable-security", "bookworm-security",
+            "Valid-Until: next Tuesday\n");
     EXPECT_JUDGED(look(), Outcome::unknown, "checks.updates-unreadable");
     put("var/lib/apt/lists/mirror_dists_bookworm-security_InRelease", "\xff\xfe\x01 not a release");
     EXPECT_JUDGED(look(), Outcome::fail, "checks.updates-no-security-source");
@@ -375,7 +393,8 @@ TEST_F(Updates, AnArchiveOfSomebodysOwnMayBeBareOfNames) {
 }
 
 TEST_F(Updates, TextThatIsNotUtf8CanBeRecorded) {
-    release("bookworm-security", "Debian-Security", "oldstable-security", "bookworm-security", "Origin: \xe6\xf8\xe5\n");
+    release("bookworm-security", "Debian-Security", "oldstable-security", "bookworm-security",
+            "Origin: \xe6\xf8\xe5\n");
     put("etc/os-release", "PRETTY_NAME=\"Debian \xe6\"\nVERSION_CODENAME=bookworm\nID=debian\n");
     status(package("dpkg", "1") + package("b\xe6", "1"));
     security(listed("b\xe6", "2"));
@@ -405,8 +424,14 @@ TEST_F(Updates, AMachineWithoutDpkgIsUnknown) {
 }
 
 TEST_F(Updates, OnlyThisMachineIsMeasured) {
-    for (const auto& [field, value, measured] : std::vector<std::tuple<std::string, std::string, bool>>{{"hostname", "web1.example.org", true}, {"host", "WEB1", true}, {"name", "web1", true},
-          {"hostname", "web2", false}, {"hostname", "web1.example.com", false}, {"serial", "web1", false}, {"name", "", false}}) {
+    for (const auto& [field, value, measured] :
+         std::vector<std::tuple<std::string, std::string, bool>>{{"hostname", "web1.example.org", true},
+                                                                 {"host", "WEB1", true},
+                                                                 {"name", "web1", true},
+                                                                 {"hostname", "web2", false},
+                                                                 {"hostname", "web1.example.com", false},
+                                                                 {"serial", "web1", false},
+                                                                 {"name", "", false}}) {
         const auto judged = look(control(), {"servers/x", {{field, value}}});
         EXPECT_EQ(judged.outcome, measured ? Outcome::pass : Outcome::unknown) << field << "=" << value;
         if (!measured) EXPECT_EQ(judged.why.key, "checks.updates-other-machine");
@@ -414,7 +439,8 @@ TEST_F(Updates, OnlyThisMachineIsMeasured) {
 }
 
 TEST_F(Updates, ANewKernelOrAMarkAsksForARestartButDoesNotFail) {
-    status(package("dpkg", "1") + package("linux-image-6.1.0-9-amd64", "6.1.27-1") + package("linux-image-6.1.0-26-cloud-amd64", "6.1.112-1") + package("linux-image-amd64", "6.1.112-1"));
+    status(package("dpkg", "1") + package("linux-image-6.1.0-9-amd64", "6.1.27-1") +
+           package("linux-image-6.1.0-26-cloud-amd64", "6.1.112-1") + package("linux-image-amd64", "6.1.112-1"));
     auto judged = look();
     EXPECT_JUDGED(judged, Outcome::pass, "checks.updates-none-restart");
     EXPECT_EQ(judged.details["kernel_waiting"], "6.1.0-26-cloud-amd64");
@@ -444,7 +470,8 @@ TEST_F(Updates, AMemoryThatIsDamagedStartsAnewAndSaysSo) {
     EXPECT_EQ(look().details["memory"], "kept");
     clock_.advance(8 * day);
     const auto good = *read_file(memory());
-    for (const std::string text : {"", "{", "[]", "{\"format\":2,\"views\":{}}", "{\"format\":1,\"views\":[]}", "{\"format\":1,\"views\":{\"\":{\"openssl:amd64\":{\"9\":7}}}}",
+    for (const std::string text : {"", "{", "[]", "{\"format\":2,\"views\":{}}", "{\"format\":1,\"views\":[]}",
+                                   "{\"format\":1,\"views\":{\"\":{\"openssl:amd64\":{\"9\":7}}}}",
                                    "{\"format\":1,\"views\":{\"\":{\"openssl:amd64\":{\"9\":\"soon\"}}}}"}) {
         ASSERT_TRUE(write_file(memory(), text));
         const auto judged = look();
@@ -464,7 +491,8 @@ TEST_F(Updates, WithoutAMemoryAFixThatWaitsCannotBeJudged) {
 
 TEST_F(Updates, TheSameFactsAreJudgedTheSameAndAgeWithTime) {
     Facts facts;
-    facts.seen = json::parse(R"({"dpkg":true,"release":{"id":"debian","name":"Debian","codenames":["bookworm"],"support_ends":null,"lts_ends":null},"sources":1,"covered":true,
+    facts.seen = json::parse(
+        R"({"dpkg":true,"release":{"id":"debian","name":"Debian","codenames":["bookworm"],"support_ends":null,"lts_ends":null},"sources":1,"covered":true,
         "covering_list":true,"lists_fetched":"2026-06-11T05:00:00Z","security_sources":[{"label":"Debian-Security","valid_until":null}],"unreadable":[],"memory":"kept",
         "pending":[{"package":"a","architecture":"amd64","available":"2","installed":"1","held":false,"since":"2026-06-10T00:00:00Z"}]})");
     const auto with = control(30 * day);
@@ -478,46 +506,18 @@ TEST_F(Updates, TheSameFactsAreJudgedTheSameAndAgeWithTime) {
 }
 
 TEST_F(Updates, UbuntuIsMeasuredByItsOwnSource) {
-    put("etc/os-release", "PRETTY_NAME=\"Ubuntu 22.04 LTS\"\nVERSION_CODENAME=jammy\nUBUNTU_CODENAME=jammy\nID=ubuntu\n");
-    put("usr/share/distro-info/ubuntu.csv", "version,codename,series,created,release,eol,eol-server,eol-esm\n22.04 LTS,Jammy Jellyfish,jammy,2021-10-14,2022-04-21,2026-06-01,2026-06-01,2032-04-21\n");
+    put("etc/os-release",
+        "PRETTY_NAME=\"Ubuntu 22.04 LTS\"\nVERSION_CODENAME=jammy\nUBUNTU_CODENAME=jammy\nID=ubuntu\n");
+    put("usr/share/distro-info/ubuntu.csv",
+        "version,codename,series,created,release,eol,eol-server,eol-esm\n22.04 LTS,Jammy "
+        "Jellyfish,jammy,2021-10-14,2022-04-21,2026-06-01,2026-06-01,2032-04-21\n");
     release("bookworm-security", "Ubuntu", "jammy-security", "jammy");
     security(listed("openssl", "9"));
     EXPECT_JUDGED(look(), Outcome::fail, "checks.updates-unsupported");
-    put("var/lib/apt/lists/esm_dists_jammy-infra-security_InRelease", "Origin: UbuntuESM\nLabel: UbuntuESM\nSuite: jammy-infra-security\nCodename: jammy\nDate: Wed, 10 Jun 2026 06:00:00 UTC\n");
+    put("var/lib/apt/lists/esm_dists_jammy-infra-security_InRelease",
+        "Origin: UbuntuESM\nLabel: UbuntuESM\nSuite: jammy-infra-security\nCodename: jammy\nDate: Wed, 10 Jun 2026 "
+        "06:00:00 UTC\n");
     EXPECT_JUDGED(look(), Outcome::pass, "checks.updates-within-lts");
-}
-
-// ---- The order of versions, against dpkg itself ----
-
-TEST(Versions, AreOrderedAsDpkgOrdersThem) {
-    const std::vector<std::string> nasty{
-        "0", "0-0", "0:0", "00", "1", "01", "1.0", "1.00", "1.0-0", "1.0-1", "1.0-1~", "1.0-1~~", "1.0-1~bpo12+1", "1.0-1+deb12u1", "1.0-1+deb12u10", "1.0-1+deb12u9",
-        "1.0~", "1.0~~", "1.0~~a", "1.0~a", "1.0~rc1", "1.0~rc1-1", "1.0a", "1.0A", "1.0+", "1.0.", "1.0-a", "1.0-1-1", "1.0-1.1", "1:0", "1:1.0", "1:1.0~", "2:0.1", "10:0", "0:1.0", "1.0+b1",
-        "1.0-1+b1", "1.0-1build1", "1.0-1ubuntu0.1", "1.0.0", "1.0.0.0", "1.10", "1.9", "1.009", "9999999999999999999999", "10000000000000000000000", "1.99999999999999999999", "1a2b3c", "1a2b10c",
-        "1~1", "1~-1", "1+~", "1+-1", "20230311+deb12u1", "20250419~deb12u2", "5.10.0-8", "3.0.11-1~deb12u2", "3.0.2-0ubuntu1.10", "2.36-9+deb12u13", "1.0-0~", "1z", "1Z", "1.z", "1+z", "1~z"};
-    std::vector<std::pair<std::string, std::string>> pairs;
-    for (std::size_t i = 0; i < nasty.size(); ++i)
-        for (std::size_t j = i; j < nasty.size(); j += 1 + (i * 7 + j * 3) % 5) pairs.emplace_back(nasty[i], nasty[j]);
-    test::TemporaryFolder folder;
-    std::string script;
-    for (const auto& [a, b] : pairs)
-        script += "if dpkg --compare-versions '" + a + "' lt '" + b + "'; then echo lt; elif dpkg --compare-versions '" + a + "' eq '" + b + "'; then echo eq; else echo gt; fi\n";
-    std::ofstream(folder.path() / "ask.sh") << script;
-    // dpkg says lt to nothing that it refuses as a version, and warns: every one of these must be a version.
-    const auto answer = run_command("LC_ALL=C sh " + (folder.path() / "ask.sh").string() + " 2>&1");
-    ASSERT_EQ(answer.status, 0);
-    const auto lines = split(trim(answer.output), '\n');
-    ASSERT_EQ(lines.size(), pairs.size()) << answer.output.substr(0, 2000);
-    EXPECT_GE(pairs.size(), 400u);
-    std::set<std::string_view> seen;
-    for (std::size_t i = 0; i < pairs.size(); ++i) {
-        const auto& [a, b] = pairs[i];
-        seen.insert(lines[i]);
-        const auto order = apt::compare_versions(a, b);
-        EXPECT_EQ(std::string_view(order < 0 ? "lt" : order > 0 ? "gt" : "eq"), lines[i]) << a << " and " << b;
-        EXPECT_TRUE(apt::compare_versions(b, a) == (0 <=> order)) << a << " and " << b;
-    }
-    EXPECT_EQ(seen.size(), 3u);  // all three answers were asked for
 }
 
 // ---- This machine, against apt itself ----
@@ -530,7 +530,7 @@ double cpu_milliseconds() {
 }
 
 TEST(UpdatesHere, AgreeWithApt) {
-    const auto reference = run_command("/usr/bin/python3 tests/data/apt_reference.py 2>&1");
+    const auto reference = test::run_command("/usr/bin/python3 tests/data/apt_reference.py 2>&1");
     ASSERT_EQ(reference.status, 0) << "python3-apt is needed for this test: " << reference.output;
     test::TemporaryFolder data;
     SystemClock clock;
@@ -540,21 +540,24 @@ TEST(UpdatesHere, AgreeWithApt) {
     environment.hostname = "here";
     const Subject company{"company", {}};
     const auto with = control();
-    const CollectRequest request{&with, {&company, 1}, clock.now(), Deadline::in(std::chrono::seconds(60)), &environment};
+    const CollectRequest request{
+        &with, {&company, 1}, clock.now(), Deadline::in(std::chrono::seconds(60)), &environment};
     const auto before = cpu_milliseconds();
     const auto facts = updates_kind().collect(request);
     const auto spent = cpu_milliseconds() - before;
     ASSERT_TRUE(facts) << render(facts.error(), Lang::en);
     std::vector<std::string> lines;
     for (const auto& row : facts->front().seen.at("pending"))
-        lines.push_back(row["package"].get<std::string>() + " " + row["architecture"].get<std::string>() + " " + row["installed"].get<std::string>() + " " + row["available"].get<std::string>());
+        lines.push_back(row["package"].get<std::string>() + " " + row["architecture"].get<std::string>() + " " +
+                        row["installed"].get<std::string>() + " " + row["available"].get<std::string>());
     std::ranges::sort(lines);
     std::vector<std::string> expected;
     for (const auto line : split(trim(reference.output), '\n'))
         if (!line.empty()) expected.emplace_back(line);
     EXPECT_EQ(lines, expected);
     RecordProperty("pending", int(lines.size()));
-    std::printf("pending here: %zu, as apt says: %zu; the look took %.1f ms of CPU time\n", lines.size(), expected.size(), spent);
+    std::printf("pending here: %zu, as apt says: %zu; the look took %.1f ms of CPU time\n", lines.size(),
+                expected.size(), spent);
     EXPECT_LT(spent, 2000) << "files only, and only those of security sources: this is far beyond what that can take";
 }
 

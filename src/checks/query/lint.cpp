@@ -24,21 +24,17 @@ struct Function {
 };
 constexpr int any_number = 100;
 constexpr std::array functions{
-    Function{"abs", 1, 1},     Function{"avg", 1, 1},
-    Function{"cast", 1, 1},    Function{"coalesce", 2, any_number},
-    Function{"count", 1, 1},   Function{"length", 1, 1},
-    Function{"lower", 1, 1},   Function{"max", 1, 1},
-    Function{"min", 1, 1},     Function{"nullif", 2, 2},
-    Function{"replace", 3, 3}, Function{"round", 1, 1},
-    Function{"substr", 2, 3},  Function{"sum", 1, 1},
-    Function{"trim", 1, 1},    Function{"upper", 1, 1},
+    Function{"abs", 1, 1},    Function{"avg", 1, 1},    Function{"cast", 1, 1},    Function{"coalesce", 2, any_number},
+    Function{"count", 1, 1},  Function{"length", 1, 1}, Function{"lower", 1, 1},   Function{"max", 1, 1},
+    Function{"min", 1, 1},    Function{"nullif", 2, 2}, Function{"replace", 3, 3}, Function{"round", 1, 1},
+    Function{"substr", 2, 3}, Function{"sum", 1, 1},    Function{"trim", 1, 1},    Function{"upper", 1, 1},
 };
 // Words that may stand before a parenthesis without being a function.
-constexpr std::array before_parenthesis{
-    "all"sv,    "and"sv,    "as"sv,     "between"sv, "by"sv,     "case"sv, "distinct"sv,
-    "else"sv,   "except"sv, "exists"sv, "from"sv,    "having"sv, "in"sv,   "intersect"sv,
-    "join"sv,   "like"sv,   "limit"sv,  "not"sv,     "offset"sv, "on"sv,   "or"sv,
-    "select"sv, "then"sv,   "union"sv,  "using"sv,   "values"sv, "when"sv, "where"sv};
+constexpr std::array before_parenthesis{"all"sv,      "and"sv,       "as"sv,     "between"sv, "by"sv,    "case"sv,
+                                        "distinct"sv, "else"sv,      "except"sv, "exists"sv,  "from"sv,  "having"sv,
+                                        "in"sv,       "intersect"sv, "join"sv,   "like"sv,    "limit"sv, "not"sv,
+                                        "offset"sv,   "on"sv,        "or"sv,     "select"sv,  "then"sv,  "union"sv,
+                                        "using"sv,    "values"sv,    "when"sv,   "where"sv};
 // Words that may stand before a text. Any other makes a literal of one engine: date '...', x'...', e'...'.
 constexpr std::array before_text{"all"sv,  "and"sv,    "between"sv, "by"sv,   "case"sv, "distinct"sv,
                                  "else"sv, "escape"sv, "having"sv,  "like"sv, "not"sv,  "on"sv,
@@ -112,8 +108,7 @@ const Function* function(std::string_view name) {
 
 std::string count_text(const Function& f) {
     if (f.most == any_number) return std::to_string(f.least) + "+";
-    return f.least == f.most ? std::to_string(f.least)
-                             : std::to_string(f.least) + "-" + std::to_string(f.most);
+    return f.least == f.most ? std::to_string(f.least) : std::to_string(f.least) + "-" + std::to_string(f.most);
 }
 
 // What stands between one pair of parentheses; the statement itself is the outermost.
@@ -151,8 +146,7 @@ class Linter {
 
   private:
     std::string word(std::size_t i) const {
-        return i < tokens_.size() && tokens_[i].kind == Kind::word ? lower_ascii(tokens_[i].text)
-                                                                   : std::string();
+        return i < tokens_.size() && tokens_[i].kind == Kind::word ? lower_ascii(tokens_[i].text) : std::string();
     }
     std::string before(std::size_t i) const { return i == 0 ? std::string() : word(i - 1); }
     bool is(std::size_t i, std::string_view symbol) const {
@@ -180,8 +174,7 @@ class Linter {
             case Kind::text:
                 if (i > 0 && tokens_[i - 1].kind == Kind::word && !one_of(before(i), before_text) &&
                     !one_of(before(i), forbidden))
-                    add(tokens_[i - 1], "checks.sql-typed-text",
-                        {{"found", std::string(tokens_[i - 1].text)}});
+                    add(tokens_[i - 1], "checks.sql-typed-text", {{"found", std::string(tokens_[i - 1].text)}});
                 return;
             case Kind::number:
                 if (i + 1 < tokens_.size() && tokens_[i + 1].kind == Kind::word &&
@@ -229,8 +222,7 @@ class Linter {
         Scope inner{.call = function(before(i)), .opened_at = i};
         if (scopes_.back().table_next) {  // (a JOIN b), or (SELECT ...) AS x
             scopes_.back().table_next = false;
-            inner.from = inner.table_next =
-                word(i + 1) != "select" && word(i + 1) != "with" && word(i + 1) != "values";
+            inner.from = inner.table_next = word(i + 1) != "select" && word(i + 1) != "with" && word(i + 1) != "values";
         }
         scopes_.push_back(inner);
     }
@@ -255,21 +247,18 @@ class Linter {
         if (name.starts_with("pg_") || name.starts_with("sqlite_") || name == "information_schema")
             return add(token, "checks.sql-internal", {{"found", std::string(token.text)}});
         if (i > 0 && is(i - 1, ".")) {  // alias.column
-            if (is(i + 1, ".") || is(i + 1, "("))
-                add(token, "checks.sql-schema", {{"found", std::string(token.text)}});
+            if (is(i + 1, ".") || is(i + 1, "(")) add(token, "checks.sql-schema", {{"found", std::string(token.text)}});
             return;
         }
         if (std::exchange(scope.cte_next, false) && name != "recursive") return;
-        if (one_of(name, forbidden))
-            return add(token, "checks.sql-word", {{"found", std::string(token.text)}});
+        if (one_of(name, forbidden)) return add(token, "checks.sql-word", {{"found", std::string(token.text)}});
         if (one_of(name, clocks)) return add(token, "checks.sql-clock", {{"found", std::string(token.text)}});
         if (name == "true" || name == "false")
             return add(token, "checks.sql-boolean",
                        {{"found", std::string(token.text)}, {"flag", name == "true" ? "1" : "0"}});
         if (name == "is" && word(i + 1) != "null" && !(word(i + 1) == "not" && word(i + 2) == "null"))
             return add(token, "checks.sql-is");
-        if (name == "distinct" && word(i + 1) == "on")
-            return add(token, "checks.sql-word", {{"found", "DISTINCT ON"}});
+        if (name == "distinct" && word(i + 1) == "on") return add(token, "checks.sql-word", {{"found", "DISTINCT ON"}});
         if (name == "all" && !one_of(before(i), std::array{"union"sv, "except"sv, "intersect"sv, "select"sv}))
             return add(token, "checks.sql-word", {{"found", std::string(token.text)}});
         if (scope.call != nullptr && name == "from")  // trim(BOTH FROM x)

@@ -12,8 +12,8 @@ namespace {
 std::string faults_of(std::string_view sql) {
     std::string out;
     for (const auto& fault : lint_sql(sql))
-        out += (out.empty() ? "" : " ") + std::to_string(fault.line) + ":" + std::to_string(fault.column) +
-               " " + fault.message.key.substr(11);
+        out += (out.empty() ? "" : " ") + std::to_string(fault.line) + ":" + std::to_string(fault.column) + " " +
+               fault.message.key.substr(11);
     return out;
 }
 
@@ -74,8 +74,7 @@ TEST(SqlLint, NamesWhatIsOutsideItAndWhere) {
         {"select a from t where b is 1 or b is not 2", "0:25 is 0:35 is"},
         {"select a from t where b is distinct from c", "0:25 is"},
         {"select a from t where b ilike 'x' or b glob 'x' or b ~ 'x'", "0:25 word 0:40 word 0:54 symbol"},
-        {"select max(a, b), coalesce(a), count(), round(a, 2) from t",
-         "0:8 arity 0:19 arity 0:32 arity 0:41 arity"},
+        {"select max(a, b), coalesce(a), count(), round(a, 2) from t", "0:8 arity 0:19 arity 0:32 arity 0:41 arity"},
         {"select cast(a as date), cast(b as varchar(10)) from t", "0:18 cast 0:35 cast 0:35 function"},
         {"select trim(both from a) from t", "0:18 word"},
         {"select a from t where b = any (select 1) or c > all (select 2)", "0:27 word 0:49 word"},
@@ -105,10 +104,9 @@ TEST(SqlLint, SaysWhatWouldDo) {
               "the function “lenght” is not among those that both databases share; did you mean “length”?");
     EXPECT_EQ(text("select a from t where b = TRUE"), "“TRUE”: flags are numbers here; write 1");
     EXPECT_EQ(text("select substr(a) from t"), "substr takes 2-3 values here, not 1");
-    EXPECT_NE(
-        text("select {today - 3 moons}")
-            .find("{today - 3 moons} is no moment (try today or now in braces, such as {today - 30 days}"),
-        std::string::npos);
+    EXPECT_NE(text("select {today - 3 moons}")
+                  .find("{today - 3 moons} is no moment (try today or now in braces, such as {today - 30 days}"),
+              std::string::npos);
 }
 
 TEST(SqlLint, StopsCountingAtTwenty) {
@@ -124,8 +122,7 @@ TEST(SqlLint, TheStarterPolicyHasNoFault) {
     for (const auto& file : embedded::policy_files())
         if (file.name.starts_with("starter/")) files.emplace_back(file.name.substr(8), file.content);
     ASSERT_FALSE(files.empty());
-    auto main =
-        std::ranges::find(files, std::string("policy.toml"), [](const auto& file) { return file.first; });
+    auto main = std::ranges::find(files, std::string("policy.toml"), [](const auto& file) { return file.first; });
     for (std::size_t at = 0; (at = main->second.find("# \"packs/", at)) != std::string::npos;)
         main->second.erase(at, 2);  // every pack on
     const auto loaded = policy::load(files, "policy.toml", kind_specs());

@@ -20,10 +20,8 @@ struct Offset {
 std::optional<Offset::Unit> unit_of(std::string_view name) {
     using Unit = Offset::Unit;
     const std::pair<std::string_view, Unit> names[] = {
-        {"minute", Unit::minute}, {"hour", Unit::hour},
-        {"day", Unit::day},       {"working day", Unit::working_day},
-        {"week", Unit::week},     {"month", Unit::month},
-        {"year", Unit::year}};
+        {"minute", Unit::minute}, {"hour", Unit::hour},   {"day", Unit::day},  {"working day", Unit::working_day},
+        {"week", Unit::week},     {"month", Unit::month}, {"year", Unit::year}};
     for (const auto& [word, unit] : names)
         if (name == word || name == std::string(word) + "s") return unit;
     return std::nullopt;
@@ -59,10 +57,9 @@ std::optional<Offset> parse_offset(std::string_view placeholder) {
 
 Date add_months(Date date, int months) {
     auto moved = std::chrono::year_month(date.year(), date.month()) + std::chrono::months(months);
-    const auto last =
-        std::chrono::year_month_day(
-            std::chrono::year_month_day_last(moved.year(), std::chrono::month_day_last(moved.month())))
-            .day();
+    const auto last = std::chrono::year_month_day(
+                          std::chrono::year_month_day_last(moved.year(), std::chrono::month_day_last(moved.month())))
+                          .day();
     return {moved.year(), moved.month(),
             std::min(date.day(), last)};  // 31 January plus a month is the last of February
 }
@@ -120,8 +117,7 @@ Result<BoundSql> bind_moments(std::string_view sql, Timestamp now, const policy:
             continue;
         }
         const auto offset = parse_offset(token.text);
-        if (!offset)
-            return fail(Code::invalid, "checks.sql-placeholder", {{"found", std::string(token.text)}});
+        if (!offset) return fail(Code::invalid, "checks.sql-placeholder", {{"found", std::string(token.text)}});
         // PostgreSQL cannot tell the type of a lone parameter in every place; a cast says it is text.
         bound.sql += "CAST(? AS text)";
         bound.values.emplace_back(value_of(*offset, now, calendar));

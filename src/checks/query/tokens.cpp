@@ -6,8 +6,7 @@ namespace tilsyn::checks {
 namespace {
 
 bool starts_word(char c) {
-    return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_' ||
-           static_cast<unsigned char>(c) >= 0x80;
+    return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_' || static_cast<unsigned char>(c) >= 0x80;
 }
 bool in_word(char c) {
     return starts_word(c) || std::isdigit(static_cast<unsigned char>(c)) != 0;
@@ -59,8 +58,7 @@ std::vector<Token> tokenize_sql(std::string_view sql) {
             while (end < sql.size() && in_word(sql[end])) ++end;
         } else if (std::isdigit(static_cast<unsigned char>(c)) != 0) {
             kind = Kind::number;
-            while (end < sql.size() &&
-                   (std::isdigit(static_cast<unsigned char>(sql[end])) != 0 || sql[end] == '.'))
+            while (end < sql.size() && (std::isdigit(static_cast<unsigned char>(sql[end])) != 0 || sql[end] == '.'))
                 ++end;
         }
         tokens.push_back({kind, sql.substr(i, end - i), i});

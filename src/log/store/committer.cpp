@@ -40,13 +40,18 @@ constexpr auto retry_pause = std::chrono::milliseconds(200);
 
 // After these the whole batch is lost, not only the change that met them.
 bool sinks_the_batch(Code code) {
-    return code == Code::unavailable || code == Code::io || code == Code::corrupt || code == Code::busy || code == Code::timeout;
+    return code == Code::unavailable || code == Code::io || code == Code::corrupt || code == Code::busy ||
+           code == Code::timeout;
 }
-bool worth_retrying(Code code) { return code == Code::unavailable || code == Code::busy; }
+bool worth_retrying(Code code) {
+    return code == Code::unavailable || code == Code::busy;
+}
 
 }  // namespace
 
-std::span<const db::Migration> migrations() { return schema; }
+std::span<const db::Migration> migrations() {
+    return schema;
+}
 
 struct Committer::Impl {
     struct Waiting {
@@ -101,7 +106,8 @@ struct Committer::Impl {
                     connection.reset();
                     TRY(connection, db::open(options.location, db::Access::read_write));
                 }
-                // The answer to the last COMMIT was lost: did it happen? Entries carry a nonce, so a leaf is a fingerprint.
+                // The answer to the last COMMIT was lost: did it happen? Entries carry a nonce, so a leaf is a
+                // fingerprint.
                 if (previous.index >= 0) {
                     TRY(const auto row, connection->one("SELECT leaf FROM log_entry WHERE idx = ?", {previous.index}));
                     if (row && std::ranges::equal(row->blob(0), previous.leaf)) return {};
@@ -202,18 +208,24 @@ struct Committer::Impl {
             frontier.append(leaf);
             rows.push_back({index, db::Blob(leaf.begin(), leaf.end()), std::move(body)});
             for (const auto& field : entry.private_fields())
-                private_rows.push_back({index, field.field, db::Blob(field.salt.begin(), field.salt.end()), field.value});
+                private_rows.push_back(
+                    {index, field.field, db::Blob(field.salt.begin(), field.salt.end()), field.value});
         }
         TRY_VOID(connection->execute_each("INSERT INTO log_entry(idx, leaf, body) VALUES(?, ?, ?)", rows));
-        TRY_VOID(connection->execute_each("INSERT INTO log_private(idx, field, salt, value) VALUES(?, ?, ?, ?)", private_rows));
+        TRY_VOID(connection->execute_each("INSERT INTO log_private(idx, field, salt, value) VALUES(?, ?, ?, ?)",
+                                          private_rows));
         std::vector<std::vector<db::Value>> control_rows;
         control_rows.reserve(sequences.size());
-        for (const auto& [control, sequence] : sequences) control_rows.push_back({control, sequence.cseq, sequence.last});
-        TRY_VOID(connection->execute_each("INSERT INTO log_control(control, cseq, last_idx) VALUES(?, ?, ?) "
-                                          "ON CONFLICT(control) DO UPDATE SET cseq = excluded.cseq, last_idx = excluded.last_idx", control_rows));
+        for (const auto& [control, sequence] : sequences)
+            control_rows.push_back({control, sequence.cseq, sequence.last});
+        TRY_VOID(connection->execute_each(
+            "INSERT INTO log_control(control, cseq, last_idx) VALUES(?, ?, ?) "
+            "ON CONFLICT(control) DO UPDATE SET cseq = excluded.cseq, last_idx = excluded.last_idx",
+            control_rows));
         // The fence: whoever moved the head since we read it has written other entries at our indexes.
-        TRY(const auto moved, connection->execute("UPDATE log_head SET size = ?, frontier = ? WHERE id = 1 AND size = ?",
-                                                  {frontier.size(), frontier.to_bytes(), old_size}));
+        TRY(const auto moved,
+            connection->execute("UPDATE log_head SET size = ?, frontier = ? WHERE id = 1 AND size = ?",
+                                {frontier.size(), frontier.to_bytes(), old_size}));
         if (moved != 1) return fail(Code::busy, "log.head-moved");
         return {};
     }

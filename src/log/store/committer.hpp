@@ -2,8 +2,8 @@
 // puts in the control log, in one transaction per batch (group commit): nothing that is not in the log is in the state,
 // and a caller that got its answer has it on the disk.
 //
-// SQLite: one writer by BEGIN IMMEDIATE. PostgreSQL: any number of nodes; a batch holds the row of log_head and moves it
-// by compare-and-swap, so the log has one order and a node that was paused cannot fork it (docs/adr/0003).
+// SQLite: one writer by BEGIN IMMEDIATE. PostgreSQL: any number of nodes; a batch holds the row of log_head and moves
+// it by compare-and-swap, so the log has one order and a node that was paused cannot fork it (docs/adr/0003).
 #pragma once
 #include <functional>
 #include <memory>

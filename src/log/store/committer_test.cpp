@@ -70,7 +70,8 @@ TEST_P(Log, SeveralNodesWriteOneLog) {
     for (int n = 0; n < nodes; ++n)
         threads.emplace_back([&, n] {
             auto log = committer();
-            for (int i = 0; i < writes; ++i) refused += log->write(add(std::to_string(n) + "-" + std::to_string(i))) ? 0 : 1;
+            for (int i = 0; i < writes; ++i)
+                refused += log->write(add(std::to_string(n) + "-" + std::to_string(i))) ? 0 : 1;
         });
     for (auto& thread : threads) thread.join();
     EXPECT_EQ(refused, 0);
@@ -84,8 +85,10 @@ TEST_P(Log, AnEntryChangedBehindItsBackIsFound) {
         for (const char* id : {"a", "b", "c"}) ASSERT_TRUE(log->write(add(id)));
     }
     EXPECT_FALSE(connection_->script("UPDATE log_entry SET body = 'x' WHERE idx = 1")) << "the guard";
-    ASSERT_TRUE(connection_->script(GetParam() == db::Engine::sqlite ? "DROP TRIGGER log_entry_fixed" : "DROP TRIGGER log_entry_fixed ON log_entry"));
-    ASSERT_TRUE(connection_->script("UPDATE log_entry SET body = replace(body, '\"id\":\"b\"', '\"id\":\"B\"') WHERE idx = 1"));
+    ASSERT_TRUE(connection_->script(GetParam() == db::Engine::sqlite ? "DROP TRIGGER log_entry_fixed"
+                                                                     : "DROP TRIGGER log_entry_fixed ON log_entry"));
+    ASSERT_TRUE(
+        connection_->script("UPDATE log_entry SET body = replace(body, '\"id\":\"b\"', '\"id\":\"B\"') WHERE idx = 1"));
     const auto refused = Committer::start({database_.location()}, clock_);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Code::corrupt);
@@ -111,7 +114,13 @@ TEST_P(Log, AFullQueueSaysSo) {
         busy += !result && result.error().code == Code::busy ? 1 : 0;
         done.count_down();
     };
-    log->submit([&](WriteContext&) -> Result<void> { entered.count_down(); leave.wait(); return {}; }, count);
+    log->submit(
+        [&](WriteContext&) -> Result<void> {
+            entered.count_down();
+            leave.wait();
+            return {};
+        },
+        count);
     entered.wait();
     log->submit(add("a"), count);
     log->submit(add("b"), count);
@@ -122,7 +131,8 @@ TEST_P(Log, AFullQueueSaysSo) {
 
 TEST_P(Log, AThrowingChangeIsAnErrorNotACrash) {
     auto log = committer();
-    EXPECT_EQ(log->write([](WriteContext&) -> Result<void> { throw std::runtime_error("bug"); }).error().code, Code::internal);
+    EXPECT_EQ(log->write([](WriteContext&) -> Result<void> { throw std::runtime_error("bug"); }).error().code,
+              Code::internal);
     EXPECT_TRUE(log->write(add("a")));
 }
 
@@ -135,7 +145,12 @@ TEST(LogOnPostgres, ComesBackByItselfAfterTheServerRestarted) {
     auto connection = db::open(location, db::Access::read_write).value();
     ASSERT_TRUE(db::migrate(*connection, migrations(), clock.now()));
     auto log = Committer::start({location}, clock).value();
-    const auto write = [&] { return log->write([](WriteContext& c) -> Result<void> { c.append(Entry("test")); return {}; }); };
+    const auto write = [&] {
+        return log->write([](WriteContext& c) -> Result<void> {
+            c.append(Entry("test"));
+            return {};
+        });
+    };
     ASSERT_TRUE(write());
     server.stop(true);
     std::thread meanwhile([&] { EXPECT_TRUE(write()) << "retried until the server is back"; });
