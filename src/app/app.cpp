@@ -108,6 +108,9 @@ Result<std::unique_ptr<App>> App::open(const Options& options, const Clock& cloc
     TRY(app->settings_, read_settings(options.data));
     const auto& named = options.database.empty() ? app->settings_.database : options.database;
     app->location_ = db::parse_location(named.empty() ? (options.data / "tilsyn.db").string() : named);
+    // SQLite would make it readable by others, as far as the umask lets it; its -wal and -shm follow its permissions.
+    if (app->location_.engine == db::Engine::sqlite && !std::filesystem::exists(app->location_.target))
+        TRY_VOID(write_file(app->location_.target, "", 0600));
     {
         TRY(const auto connection, db::open(app->location_, db::Access::read_write));
         TRY(const auto ran, db::migrate(*connection, migrations(), clock.now()));

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -40,6 +41,7 @@ std::string as_id(std::string_view name) {
 
 // The first http source of packages: sources.list(5), both its one-line and its deb822 form.
 std::string package_source(const std::string& root, const std::string& codename) {
+    if (codename.empty()) return {};  // testing and unstable have none: the address would lead nowhere
     std::vector<std::string> files{root + "/etc/apt/sources.list"};
     std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(root + "/etc/apt/sources.list.d", error))
@@ -79,7 +81,8 @@ std::map<int, std::string> listening(const std::string& root) {
             words >> slot >> local >> remote >> state;
             const auto colon = local.rfind(':');
             if (state != "0A" || colon == local.npos) continue;
-            const int port = std::stoi(local.substr(colon + 1), nullptr, 16);
+            int port = 0;  // what is not a number stays 0, which is nobody's
+            std::from_chars(local.data() + colon + 1, local.data() + local.size(), port, 16);
             const auto name = known.find(port);
             if (name != known.end()) found[port] = name->second;
         }

@@ -66,7 +66,9 @@ std::string age(const StatusReport& report, const ControlStatus& status, Lang la
 
 void append_control(std::string& out, const Writer& w, const StatusReport& report, const ControlStatus& status) {
     const auto mark = look(status.verdict.verdict);
-    const std::size_t title_width = w.width() - 48;
+    // Margin, mark, population, and the longest age: "for 89 minutter siden".
+    constexpr std::size_t beside = 2 + 2 + 1 + 24 + 1 + 21;
+    const std::size_t title_width = w.width() - beside;
     out += fmt::format("  {} {} {} {}\n", w.paint(mark.mark, mark.color),
                        pad_right(shorten(status.control->title.in(w.lang()), title_width), title_width),
                        pad_right(shorten(population(status, report.plan->registers, w.lang()), 24), 24),
@@ -91,24 +93,25 @@ void append_control(std::string& out, const Writer& w, const StatusReport& repor
 }
 
 void append_totals(std::string& out, const Writer& w, const StatusReport& report) {
-    std::string line;
+    std::size_t used = 0;  // columns of the line so far
     for (const auto verdict : findings::all_verdicts) {
         const auto found = report.totals.find(verdict);
         if (found == report.totals.end()) continue;
-        if (!line.empty()) line += "   ";
-        line += w.paint(fmt::format("{} {} {}", look(verdict).mark, found->second, verdict_word(verdict, w.lang())),
-                        look(verdict).color);
+        const auto part = fmt::format("{} {} {}", look(verdict).mark, found->second, verdict_word(verdict, w.lang()));
+        const auto columns = display_width(part);
+        const bool fits = used > 0 && used + 3 + columns <= w.width();
+        out += (fits ? "   " : used > 0 ? "\n  " : "  ") + w.paint(part, look(verdict).color);
+        used = (fits ? used + 3 : 2) + columns;
     }
-    out += "  " + line + "\n";
+    out += "\n";
     const auto share = report.promises == 0 ? 0 : report.promises_by_machine * 100 / report.promises;
-    out += "  " +
-           w.dim(tr(w.lang(), "app.promises",
-                    {{"count", std::to_string(report.promises)},
-                     {"controls", std::to_string(report.controls.size())},
-                     {"machine", std::to_string(report.promises_by_machine)},
-                     {"share", std::to_string(share)},
-                     {"entries", std::to_string(report.log_size)}})) +
-           "\n";
+    const auto promises = tr(w.lang(), "app.promises",
+                             {{"count", std::to_string(report.promises)},
+                              {"controls", std::to_string(report.controls.size())},
+                              {"machine", std::to_string(report.promises_by_machine)},
+                              {"share", std::to_string(share)},
+                              {"entries", std::to_string(report.log_size)}});
+    for (const auto& line : wrap(promises, w.width() - 2)) out += "  " + w.dim(line) + "\n";
 }
 
 void append_next(std::string& out, const Writer& w, const StatusReport& report) {

@@ -8,9 +8,11 @@
 #include "base/embedded.hpp"
 #include "base/file.hpp"
 #include "base/text.hpp"
+#include "checks/kind.hpp"
+#include "checks/query/lint.hpp"
 #include "policy/load.hpp"
 
-namespace tilsyn::policy {
+namespace tilsyn::checks {
 namespace {
 
 using testing::IsEmpty;
@@ -18,50 +20,6 @@ using testing::Not;
 using Files = std::vector<std::pair<std::string, std::string>>;
 
 constexpr std::string_view folder = "starter/";
-
-KindSpec kind(std::string name, Mode mode, std::vector<ParamSpec> params) {
-    KindSpec spec;
-    spec.title = {name, name};
-    spec.name = std::move(name);
-    spec.mode = mode;
-    spec.params = std::move(params);
-    return spec;
-}
-
-ParamSpec param(std::string name, ParamType type, bool required = false, std::vector<std::string> choices = {}) {
-    ParamSpec spec;
-    spec.name = std::move(name);
-    spec.type = type;
-    spec.required = required;
-    spec.choices = std::move(choices);
-    return spec;
-}
-
-// The kinds as docs/policy.md describes them to those who write a policy: the slice of checks stands above this one.
-std::vector<const KindSpec*> documented_kinds() {
-    using enum ParamType;
-    static const std::vector<KindSpec> specs{
-        kind("query", Mode::batch, {param("sql", sql, true)}),
-        kind("sign_off", Mode::person,
-             {param("steps", bilingual_list, true), param("questions", bilingual_list), param("count", bilingual),
-              param("count_max", integer), param("evidence", choice, false, {"none", "photo", "file"}),
-              param("second_person", boolean), param("by_lot", boolean)}),
-        kind("http", Mode::machine,
-             {param("url", text, true), param("method", text), param("status", integer_list),
-              param("body_contains", text), param("body_lacks", text), param("header_contains", map),
-              param("follow_redirects", boolean), param("max_first_byte", duration)}),
-        kind("tcp", Mode::machine,
-             {param("host", text, true), param("port", text, true), param("expect", choice, false, {"open", "closed"}),
-              param("max_connect", duration)}),
-        kind("updates", Mode::machine,
-             {param("max_age_of_lists", duration), param("critical_within", duration),
-              param("security_origins", text_list)}),
-        kind("control_log", Mode::machine, {}),
-    };
-    std::vector<const KindSpec*> out;
-    for (const auto& spec : specs) out.push_back(&spec);
-    return out;
-}
 
 Files shipped() {
     Files files;
@@ -71,7 +29,7 @@ Files shipped() {
 }
 
 // The packs whose line in policy.toml has its # removed.
-Loaded load_with(const std::vector<std::string>& packs) {
+policy::Loaded load_with(const std::vector<std::string>& packs) {
     auto files = shipped();
     const auto main = std::ranges::find(files, "policy.toml", &Files::value_type::first);
     EXPECT_NE(main, files.end());
@@ -80,7 +38,7 @@ Loaded load_with(const std::vector<std::string>& packs) {
         EXPECT_NE(line, std::string::npos) << pack << " is not offered in policy.toml";
         if (line != std::string::npos) main->second.erase(line, 2);
     }
-    return load(files, "policy.toml", documented_kinds());
+    return policy::load(files, "policy.toml", kind_specs());
 }
 
 std::vector<std::string> packs() {
@@ -90,13 +48,13 @@ std::vector<std::string> packs() {
     return out;
 }
 
-std::vector<std::string> rendered(const std::vector<Fault>& faults) {
+std::vector<std::string> rendered(const std::vector<policy::Fault>& faults) {
     std::vector<std::string> out;
     for (const auto& fault : faults) out.push_back(render(fault, Lang::en));
     return out;
 }
 
-std::set<std::string> kept(const Policy& policy) {
+std::set<std::string> kept(const policy::Policy& policy) {
     std::set<std::string> out;
     for (const auto& control : policy.controls) out.insert(control.promises.begin(), control.promises.end());
     return out;
@@ -111,7 +69,8 @@ TEST(StarterPolicy, LoadsWithoutAFault) {
 TEST(StarterPolicy, KeepsEveryPromise) {
     const auto list = read_file("tests/data/promise_ids.txt");
     ASSERT_TRUE(list) << "run from the source folder";
-    const auto policy = load_with({}).policy;
+    const auto loaded = load_with({});
+    const auto& policy = loaded.policy;
     const auto controlled = kept(policy);
     std::set<std::string> wanted;
     for (const auto line : split(*list, '\n'))
@@ -140,6 +99,17 @@ TEST(StarterPolicy, EveryControlSaysHowItIsDone) {
     }
 }
 
+TEST(StarterPolicy, EveryQueryIsInThePortableSubset) {
+    int queries = 0;
+    for (const auto& control : load_with(packs()).policy.controls) {
+        if (control.kind != "query") continue;
+        ++queries;
+        for (const auto& fault : lint_sql(control.params.get("sql").text))
+            ADD_FAILURE() << control.id << ": " << render(fault.message, Lang::en);
+    }
+    EXPECT_GT(queries, 100);  // that they also run: src/app/starter_test.cpp
+}
+
 TEST(StarterPolicy, EachPackLoadsByItself) {
     ASSERT_THAT(packs(), Not(IsEmpty()));
     for (const auto& pack : packs()) {
@@ -160,4 +130,4 @@ TEST(StarterPolicy, AllPacksLoadTogether) {
 }
 
 }  // namespace
-}  // namespace tilsyn::policy
+}  // namespace tilsyn::checks
