@@ -33,6 +33,11 @@ INSERT INTO log_head(id, size, frontier) VALUES(1, 0, '');
 CREATE FUNCTION log_entry_fixed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'entries of the control log are never changed or deleted'; END $$;
 CREATE TRIGGER log_entry_fixed BEFORE UPDATE OR DELETE OR TRUNCATE ON log_entry EXECUTE FUNCTION log_entry_fixed();
 )"},
+    {"0011-log-checkpoints", R"(
+CREATE TABLE log_checkpoint(size {int} PRIMARY KEY, root {blob} NOT NULL, note TEXT NOT NULL, signed_at {int} NOT NULL){strict};
+CREATE TABLE log_cosignature(size {int} NOT NULL, witness TEXT NOT NULL, line TEXT NOT NULL, cosigned_at {int} NOT NULL, PRIMARY KEY(size, witness)){norowid};
+CREATE TABLE log_stamp(size {int} NOT NULL, tsa TEXT NOT NULL, token {blob} NOT NULL, stamped_at {int} NOT NULL, PRIMARY KEY(size, tsa)){norowid};
+)"},
 };
 
 constexpr auto give_up_after = std::chrono::seconds(30);  // a batch is retried this long while the database is away

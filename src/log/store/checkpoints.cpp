@@ -1,0 +1,120 @@
+#include "log/store/checkpoints.hpp"
+
+#include <algorithm>
+
+namespace tilsyn::log {
+namespace {
+
+constexpr std::string_view columns = "SELECT c.size, c.root, c.note, c.signed_at FROM log_checkpoint c ";
+
+Result<StoredCheckpoint> read(const db::Row& row) {
+    StoredCheckpoint stored;
+    stored.size = row.integer(0);
+    const auto root = row.blob(1);
+    if (root.size() != stored.root.size()) return fail(Code::corrupt, "log.bad-frontier").hint("log.corrupt-hint");
+    std::ranges::copy(root, stored.root.begin());
+    stored.note = row.text(2);
+    stored.signed_at = row.time(3);
+    return stored;
+}
+
+Result<void> add_cosignatures(db::Connection& connection, StoredCheckpoint& stored) {
+    return connection.each("SELECT line FROM log_cosignature WHERE size = ? ORDER BY witness",
+                           std::array<db::Value, 1>{stored.size}, [&](const db::Row& row) -> Result<bool> {
+                               stored.note += row.text(0);
+                               ++stored.cosignatures;
+                               return true;
+                           });
+}
+
+Result<std::optional<StoredCheckpoint>> first(db::Connection& connection, const std::string& sql,
+                                              std::vector<db::Value> values = {}) {
+    std::optional<StoredCheckpoint> found;
+    TRY_VOID(connection.each(std::string(columns) + sql + " LIMIT 1", values, [&](const db::Row& row) -> Result<bool> {
+        TRY(found, read(row));
+        return false;
+    }));
+    if (found) TRY_VOID(add_cosignatures(connection, *found));
+    return found;
+}
+
+constexpr std::string_view is_witnessed = "EXISTS(SELECT 1 FROM log_cosignature s WHERE s.size = c.size)";
+
+}  // namespace
+
+Result<std::optional<StoredCheckpoint>> newest_checkpoint(db::Connection& connection) {
+    return first(connection, "ORDER BY c.size DESC");
+}
+
+Result<std::optional<StoredCheckpoint>> newest_witnessed(db::Connection& connection) {
+    return first(connection, "WHERE " + std::string(is_witnessed) + " ORDER BY c.size DESC");
+}
+
+Result<std::optional<StoredCheckpoint>> checkpoint_covering(db::Connection& connection, std::int64_t size,
+                                                            bool witnessed) {
+    return first(connection,
+                 "WHERE c.size >= ?" + (witnessed ? " AND " + std::string(is_witnessed) : "") + " ORDER BY c.size",
+                 {size});
+}
+
+Result<std::vector<StoredCheckpoint>> checkpoints_between(db::Connection& connection, std::int64_t from_size,
+                                                          std::int64_t to_size) {
+    std::vector<StoredCheckpoint> out;
+    TRY_VOID(connection.each(std::string(columns) + "WHERE c.size >= ? AND c.size <= ? ORDER BY c.size",
+                             std::array<db::Value, 2>{from_size, to_size}, [&](const db::Row& row) -> Result<bool> {
+                                 TRY(auto stored, read(row));
+                                 out.push_back(std::move(stored));
+                                 return true;
+                             }));
+    for (auto& stored : out) TRY_VOID(add_cosignatures(connection, stored));
+    return out;
+}
+
+Result<void> keep_checkpoint(Committer& committer, const Checkpoint& checkpoint, std::string_view note, Timestamp at) {
+    return committer.write([&](WriteContext& context) -> Result<void> {
+        TRY_VOID(context.db().execute(
+            "INSERT INTO log_checkpoint(size, root, note, signed_at) VALUES(?, ?, ?, ?) ON CONFLICT(size) DO NOTHING",
+            {checkpoint.size, db::Blob(checkpoint.root.begin(), checkpoint.root.end()), std::string(note),
+             to_micros(at)}));
+        return {};
+    });
+}
+
+Result<void> keep_cosignature(Committer& committer, std::int64_t size, const VerifierKey& witness,
+                              std::string_view line, Timestamp at) {
+    std::string whole(line);
+    if (!whole.ends_with('\n')) whole += '\n';
+    return committer.write([&](WriteContext& context) -> Result<void> {
+        TRY_VOID(
+            context.db().execute("INSERT INTO log_cosignature(size, witness, line, cosigned_at) VALUES(?, ?, ?, ?) "
+                                 "ON CONFLICT(size, witness) DO NOTHING",
+                                 {size, to_string(witness), whole, to_micros(at)}));
+        return {};
+    });
+}
+
+Result<void> keep_stamp(Committer& committer, const Stamp& stamp) {
+    return committer.write([&](WriteContext& context) -> Result<void> {
+        TRY_VOID(context.db().execute(
+            "INSERT INTO log_stamp(size, tsa, token, stamped_at) VALUES(?, ?, ?, ?) "
+            "ON CONFLICT(size, tsa) DO NOTHING",
+            {stamp.size, stamp.tsa, db::Blob(stamp.token.begin(), stamp.token.end()), to_micros(stamp.at)}));
+        return {};
+    });
+}
+
+Result<std::vector<Stamp>> stamps_between(db::Connection& connection, std::int64_t from_size, std::int64_t to_size) {
+    std::vector<Stamp> out;
+    TRY_VOID(
+        connection.each("SELECT size, tsa, token, stamped_at FROM log_stamp WHERE size >= ? AND size <= ? "
+                        "ORDER BY size, tsa",
+                        std::array<db::Value, 2>{from_size, to_size}, [&](const db::Row& row) -> Result<bool> {
+                            const auto token = row.blob(2);
+                            out.push_back({row.integer(0), std::string(row.text(1)),
+                                           std::string(token.begin(), token.end()), row.time(3)});
+                            return true;
+                        }));
+    return out;
+}
+
+}  // namespace tilsyn::log

@@ -1,0 +1,47 @@
+// The checkpoints this log has signed, and what others have added to them: cosignatures of witnesses, time stamps.
+// Kept for good: an old checkpoint that somebody still has proves that nothing before it was changed.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "db/db.hpp"
+#include "log/checkpoint.hpp"
+#include "log/store/committer.hpp"
+
+namespace tilsyn::log {
+
+struct StoredCheckpoint {
+    std::int64_t size = 0;
+    Hash root{};
+    std::string note;  // as signed by the log, with the cosignatures that came since, in the order of their keys
+    Timestamp signed_at{};
+    std::size_t cosignatures = 0;
+};
+
+// Which one: the newest; the newest that at least one witness has cosigned; the smallest that holds `size` entries.
+Result<std::optional<StoredCheckpoint>> newest_checkpoint(db::Connection& connection);
+Result<std::optional<StoredCheckpoint>> newest_witnessed(db::Connection& connection);
+Result<std::optional<StoredCheckpoint>> checkpoint_covering(db::Connection& connection, std::int64_t size,
+                                                            bool witnessed);
+// All of [from, to], by size.
+Result<std::vector<StoredCheckpoint>> checkpoints_between(db::Connection& connection, std::int64_t from_size,
+                                                          std::int64_t to_size);
+
+// Durable when they return. A checkpoint or line that is there already stays as it is.
+Result<void> keep_checkpoint(Committer& committer, const Checkpoint& checkpoint, std::string_view note, Timestamp at);
+// The caller has verified the line. `at`: the witness's own time.
+Result<void> keep_cosignature(Committer& committer, std::int64_t size, const VerifierKey& witness,
+                              std::string_view line, Timestamp at);
+
+// RFC 3161 tokens over the note's text (the bytes that the log signed).
+struct Stamp {
+    std::int64_t size = 0;
+    std::string tsa;    // as configured
+    std::string token;  // DER, a TimeStampResp
+    Timestamp at{};     // genTime
+};
+Result<void> keep_stamp(Committer& committer, const Stamp& stamp);
+Result<std::vector<Stamp>> stamps_between(db::Connection& connection, std::int64_t from_size, std::int64_t to_size);
+
+}  // namespace tilsyn::log
