@@ -17,8 +17,15 @@ Result<Hash> as_hash(const db::Row& row, int column) {
     return hash;
 }
 
-// The leaf hashes of [begin, end), which must all be there.
-Result<std::vector<Hash>> leaves(db::Connection& connection, std::int64_t begin, std::int64_t end) {
+Hash perfect_root(std::span<const Hash> hashes) {
+    if (hashes.size() == 1) return hashes[0];
+    const auto half = hashes.size() / 2;
+    return node_hash(perfect_root(hashes.first(half)), perfect_root(hashes.subspan(half)));
+}
+
+}  // namespace
+
+Result<std::vector<Hash>> leaf_hashes(db::Connection& connection, std::int64_t begin, std::int64_t end) {
     std::vector<Hash> out;
     out.reserve(std::size_t(end - begin));
     TRY_VOID(connection.each("SELECT leaf FROM log_entry WHERE idx >= ? AND idx < ? ORDER BY idx",
@@ -32,14 +39,6 @@ Result<std::vector<Hash>> leaves(db::Connection& connection, std::int64_t begin,
             .hint("log.corrupt-hint");
     return out;
 }
-
-Hash perfect_root(std::span<const Hash> hashes) {
-    if (hashes.size() == 1) return hashes[0];
-    const auto half = hashes.size() / 2;
-    return node_hash(perfect_root(hashes.first(half)), perfect_root(hashes.subspan(half)));
-}
-
-}  // namespace
 
 struct Tree::Impl {
     std::mutex mutex;
@@ -82,7 +81,7 @@ struct Tree::Impl {
 
     Result<Hash> node(db::Connection& connection, NodeId id) {
         if (id.level < kept_level) {
-            TRY(const auto hashes, leaves(connection, id.index << id.level, (id.index + 1) << id.level));
+            TRY(const auto hashes, leaf_hashes(connection, id.index << id.level, (id.index + 1) << id.level));
             return perfect_root(hashes);
         }
         const std::scoped_lock lock(mutex);

@@ -33,6 +33,8 @@ struct StoredHead {
     Hash root{};
 };
 Result<StoredHead> stored_head(db::Connection& connection);
+// Of [begin, end), all of which must be there.
+Result<std::vector<Hash>> leaf_hashes(db::Connection& connection, std::int64_t begin, std::int64_t end);
 // Calls for each entry of [begin, end), in order; Code::corrupt when one is missing.
 Result<void> each_entry(db::Connection& connection, std::int64_t begin, std::int64_t end,
                         const std::function<Result<void>(std::int64_t index, std::string_view body)>& use);
