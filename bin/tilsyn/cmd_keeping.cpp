@@ -1,46 +1,14 @@
-// tilsyn log, key: the control log as a whole, and the keys to the API.
+// tilsyn key: the keys to the API.
 #include <nlohmann/json.hpp>
 
 #include "app/keys.hpp"
 #include "commands.hpp"
-#include "crypto/hash.hpp"
-#include "log/store/verify.hpp"
 #include "output.hpp"
 
 namespace tilsyn::commands {
 namespace {
 
 using nlohmann::json;
-
-Result<int> verify(cli::Invocation& call) {
-    TRY(const auto app, open(call));
-    TRY(const auto reader, app->readers().get());
-    cli::Progress progress(call.terminal, call.tr("cli.verifying"));
-    const auto total = app->committer().head().size;
-    const auto verified = log::verify_all(*reader, [&](std::int64_t done) { progress.update(done, total); });
-    if (!verified && verified.error().code == Code::corrupt) {
-        call.err() << call.terminal.red(render(verified.error(), call.lang)) << "\n";
-        return 1;
-    }
-    if (!verified) return std::unexpected(verified.error());
-    if (call.json)
-        print_json(call, {{"size", verified->size}, {"root", crypto::hex(verified->root)}});
-    else
-        call.out() << call.tr("cli.log-good",
-                              {{"count", std::to_string(verified->size)}, {"root", crypto::hex(verified->root)}})
-                   << "\n";
-    return 0;
-}
-
-Result<int> head(cli::Invocation& call) {
-    TRY(const auto app, open(call));
-    const auto newest = app->committer().head();
-    if (call.json)
-        print_json(call, {{"size", newest.size}, {"root", crypto::hex(newest.root)}});
-    else
-        call.out() << newest.size << " " << crypto::hex(newest.root) << "\n";
-    return 0;
-}
 
 Result<int> list_keys(cli::Invocation& call) {
     TRY(const auto app, open(call));
@@ -94,13 +62,6 @@ Result<int> revoke_key(cli::Invocation& call) {
 cli::Table keeping_commands() {
     const cli::Option as{.name = "as", .value = "NAME", .help = "cli.option-as"};
     return {
-        {.path = "log", .summary = "cli.log"},
-        {.path = "log head", .summary = "cli.log-head", .handler = head},
-        {.path = "log verify",
-         .summary = "cli.log-verify",
-         .help = "cli.log-verify-help",
-         .exits = {{1, "cli.exit-log"}},
-         .handler = verify},
         {.path = "key", .summary = "cli.key"},
         {.path = "key list", .summary = "cli.key-list", .handler = list_keys},
         {.path = "key add",

@@ -3,11 +3,13 @@
 #include "app/app.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 
 #include "app/store.hpp"
 #include "base/file.hpp"
 #include "base/random.hpp"
+#include "base/text.hpp"
 #include "findings/findings.hpp"
 #include "policy/store.hpp"
 
@@ -75,6 +77,10 @@ Result<Settings> read_settings(const std::filesystem::path& data) {
             settings.database = node.value_or("");
         else if (key == "address" && node.is_string())
             settings.address = node.value_or("");
+        else if (key == "log_key" && node.is_string())
+            settings.log_key = node.value_or("");
+        else if (key == "log_memory" && node.is_string())
+            settings.log_memory = node.value_or("");
         else if (key == "port" && node.is_integer() && node.value_or(0) > 0 && node.value_or(0) < 65536)
             settings.port = std::uint16_t(node.value_or(0));
         else
@@ -122,6 +128,7 @@ Result<std::unique_ptr<App>> App::open(const Options& options, const Clock& cloc
     TRY(app->committer_, log::Committer::start({app->location_}, clock));
     app->readers_ = std::make_unique<db::Pool>(app->location_, db::Access::read_only, reader_limit);
     app->query_pool_ = std::make_unique<db::Pool>(app->location_, db::Access::query, query_limit);
+    TRY_VOID(app->make_log_key(options.origin));
     TRY_VOID(app->reload_policy());
     if (!app->registers_) {  // no policy yet: the registers that ship
         auto* self = app.get();
@@ -135,6 +142,51 @@ Result<std::unique_ptr<App>> App::open(const Options& options, const Clock& cloc
         TRY_VOID(app->make_views());
     }
     return app;
+}
+
+std::filesystem::path App::log_key() const {
+    if (!settings_.log_key.empty()) return settings_.log_key;
+    if (const char* folder = std::getenv("CREDENTIALS_DIRECTORY"); folder != nullptr) {
+        const auto credential = std::filesystem::path(folder) / "tilsyn-log-key";
+        if (std::filesystem::exists(credential)) return credential;
+    }
+    return data_ / "log.key";
+}
+
+std::filesystem::path App::log_memory() const {
+    return settings_.log_memory.empty() ? data_ / "log.signed" : std::filesystem::path(settings_.log_memory);
+}
+
+// Only for a log that nobody has signed yet: another key for the same log would be another log to those who check it.
+Result<void> App::make_log_key(const std::string& origin) {
+    if (std::filesystem::exists(log_key())) return {};
+    {
+        TRY(const auto reader, readers_->get());
+        TRY(const auto any, log::newest_checkpoint(*reader));
+        if (any) return {};
+    }
+    std::string name = origin;
+    if (name.empty()) {
+        for (const char c : lower_ascii(hostname()))
+            name += (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ? c : '-';
+        name += "/control-log/" + random_id().substr(0, 8);
+    }
+    TRY_VOID(log::Signer::create(log_key(), name));
+    return {};
+}
+
+Result<std::shared_ptr<log::Signer>> App::signer() {
+    const std::scoped_lock lock(mutex_);
+    if (!signer_) {
+        TRY(auto opened, log::Signer::open({log_key(), log_memory()}));
+        signer_ = std::move(opened);
+    }
+    return signer_;
+}
+
+void App::forget_signer() {
+    const std::scoped_lock lock(mutex_);
+    signer_.reset();
 }
 
 Result<void> App::use_policy(policy::Loaded loaded) {
@@ -229,13 +281,19 @@ Result<PolicyApplied> App::apply_policy(const std::filesystem::path& file, std::
     return result;
 }
 
-checks::Environment App::environment() const {
+checks::Environment App::environment() {
     checks::Environment environment;
     environment.clock = clock_;
     environment.query_pool = query_pool_.get();
     environment.readers = readers_.get();
     environment.data_folder = data_.string();
     environment.hostname = hostname();
+    environment.log_continues = [this](db::Connection& reader) -> Result<void> {
+        const auto own = signer();
+        if (!own && own.error().code == Code::not_found) return {};  // another node signs, and compares
+        if (!own) return std::unexpected(own.error());
+        return (*own)->compare(reader, tree_);
+    };
     return environment;
 }
 

@@ -1,7 +1,8 @@
 // The composition root: opens a data folder and wires the slices together. Commands and the server use nothing else.
 //
 // A data folder: tilsyn.db (unless --database names a PostgreSQL), policy/ (the policy as the company edits it),
-// evidence/ (files attached to sign-offs), tilsyn.toml (settings), all of it readable by its owner only.
+// evidence/ (files attached to sign-offs), log.key (what signs the control log) and log.signed (what it signed last),
+// tilsyn.toml (settings), all of it readable by its owner only.
 #pragma once
 #include <atomic>
 #include <filesystem>
@@ -12,7 +13,7 @@
 #include <vector>
 
 #include "db/db.hpp"
-#include "log/store/committer.hpp"
+#include "log/store/signer.hpp"
 #include "policy/load.hpp"
 #include "registers/service.hpp"
 #include "schedule/engine.hpp"
@@ -24,6 +25,7 @@ inline constexpr std::string_view version = "0.1.0";
 struct Options {
     std::filesystem::path data;  // the data folder
     std::string database;        // postgresql://...; empty: what tilsyn.toml says, else DATA/tilsyn.db
+    std::string origin = {};     // the name of the control log, when its key is made; empty: after this machine
 };
 
 // What tilsyn.toml may hold.
@@ -31,6 +33,8 @@ struct Settings {
     std::string database;
     std::string address = "127.0.0.1";
     std::uint16_t port = 7373;
+    std::string log_key;     // file; empty: the systemd credential "tilsyn-log-key", else DATA/log.key
+    std::string log_memory;  // file; empty: DATA/log.signed. Best on another disk than the database
 };
 Result<Settings> read_settings(const std::filesystem::path& data);
 
@@ -52,6 +56,13 @@ class App {
     const Settings& settings() const { return settings_; }
     log::Committer& committer() { return *committer_; }
     db::Pool& readers() { return *readers_; }
+    const db::Location& location() const { return location_; }
+    log::Tree& tree() { return tree_; }
+    std::filesystem::path log_key() const;
+    std::filesystem::path log_memory() const;
+    // Opened when it is first asked for. Code::not_found: this node has no key, so another one signs.
+    Result<std::shared_ptr<log::Signer>> signer();
+    void forget_signer();  // its files were changed
     // Shared, because a policy that adds registers replaces it under the feet of a request.
     std::shared_ptr<registers::Service> registers() const;
     // The policy in force with everything a run needs; null until one has been applied.
@@ -65,13 +76,14 @@ class App {
 
     // The engine is made on demand: commands that only look do not join the nodes.
     schedule::Engine& engine(schedule::Engine::Report report = {});
-    checks::Environment environment() const;
+    checks::Environment environment();
 
   private:
     App() = default;
     Result<void> use_policy(policy::Loaded loaded);
     Result<schedule::SyncReport> sync_if_needed();
     Result<void> make_views();
+    Result<void> make_log_key(const std::string& origin);
 
     const Clock* clock_ = nullptr;
     std::filesystem::path data_;
@@ -79,6 +91,8 @@ class App {
     db::Location location_;
     std::unique_ptr<db::Pool> readers_, query_pool_;
     std::unique_ptr<log::Committer> committer_;
+    log::Tree tree_;
+    std::shared_ptr<log::Signer> signer_;  // guarded by mutex_
     std::mutex changing_;       // one policy is put in force at a time: a request may ask while the service reloads
     mutable std::mutex mutex_;  // guards plan_, policy_version_ and registers_
     std::shared_ptr<const schedule::Plan> plan_;

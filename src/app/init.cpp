@@ -42,6 +42,8 @@ Result<InitReport> fill(const Options& options, const Clock& clock) {
         if (!added && added.error().code != Code::conflict) return std::unexpected(std::move(added).error());
         report.registered.push_back(row.register_name + "/" + row.id);
     }
+    TRY(const auto signer, app->signer());
+    report.log_vkey = log::to_string(signer->ring().verifier());
     TRY(report.key, create_key(app->committer(), "admin", KeyRole::admin, "init"));
     return report;
 }
@@ -56,7 +58,7 @@ Result<InitReport> init(const Options& options, const Clock& clock) {
     auto report = fill(options, clock);
     if (!report) {  // nothing half-made: the next attempt starts clean
         std::error_code ignored;
-        for (const char* part : {"policy", "tilsyn.db", "tilsyn.db-wal", "tilsyn.db-shm", "tilsyn.toml"})
+        for (const char* part : {"policy", "tilsyn.db", "tilsyn.db-wal", "tilsyn.db-shm", "tilsyn.toml", "log.key", "log.signed"})
             std::filesystem::remove_all(options.data / part, ignored);
         if (made_here) std::filesystem::remove(options.data, ignored);
     }

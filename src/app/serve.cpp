@@ -14,6 +14,7 @@
 #include "app/api_auth.hpp"
 #include "app/logging.hpp"
 #include "app/metrics.hpp"
+#include "app/notary.hpp"
 #include "app/serve_log.hpp"
 #include "app/serve_notify.hpp"
 #include "log/store/verify.hpp"
@@ -27,6 +28,7 @@ using Steady = std::chrono::steady_clock;
 
 constexpr auto tick = milliseconds(500);
 constexpr auto reload_every = seconds(2);  // a policy that another process has applied is taken up
+constexpr auto sign_every = seconds(5);
 constexpr auto heartbeat_every = std::chrono::hours(1);
 constexpr auto engine_is_late = seconds(30);  // its own heartbeat is every 5 s
 
@@ -217,6 +219,7 @@ Result<void> serve(App& app, const ServeOptions& options, StopSignal& stop) {
                {"address", options.address},
                {"port", std::to_string(port)},
                {"node", engine.node()}});
+    auto notary = std::make_unique<Notary>(app, sign_every);
     Chores chores(app, engine.node(), shared);  // its hours count from before anybody is told that we are ready
     notifier.send("READY=1");
     if (options.listening) options.listening(port);
@@ -232,6 +235,7 @@ Result<void> serve(App& app, const ServeOptions& options, StopSignal& stop) {
     running->stop();
     close();
     engine.stop(options.drain);
+    notary.reset();  // after the last entry: it signs what is left
     log_event(Level::info, "service.stop", {{"hung", shared->hung ? "true" : "false"}});
     if (shared->hung) return fail(Code::internal, "api.hung-checks");
     return {};

@@ -1,11 +1,13 @@
 #include "base/file.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <thread>
 
 #include "base/random.hpp"
 
@@ -79,6 +81,22 @@ Result<void> write_file(const std::filesystem::path& path, std::string_view cont
     Descriptor directory{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (directory.fd < 0 || ::fsync(directory.fd) != 0) return cannot("base.cannot-write", path, errno);
     return {};
+}
+
+Result<FileLock> FileLock::take(const std::filesystem::path& path, Deadline deadline) {
+    constexpr auto look_again = std::chrono::milliseconds(10);
+    Descriptor file{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
+    if (file.fd < 0) return cannot("base.cannot-write", path, errno);
+    while (::flock(file.fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR) return cannot("base.cannot-write", path, errno);
+        if (deadline.passed()) return fail(Code::timeout, "base.locked", {{"path", path.string()}});
+        std::this_thread::sleep_for(look_again);
+    }
+    return FileLock(std::exchange(file.fd, -1));
+}
+
+FileLock::~FileLock() {
+    if (fd_ >= 0) ::close(fd_);
 }
 
 }  // namespace tilsyn

@@ -46,6 +46,8 @@ struct Environment {
     std::string root = "/";  // where this machine's files are (tests point it at a made-up tree)
     std::string data_folder;
     std::string hostname;
+    // Is the log what was signed last? Code::conflict: it is not. May be empty: not known.
+    std::function<Result<void>(db::Connection& reader)> log_continues = {};
 };
 
 struct CollectRequest {

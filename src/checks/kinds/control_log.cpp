@@ -31,8 +31,13 @@ Result<std::vector<Facts>> collect(const CollectRequest& request) {
     TRY(const auto reader, request.environment->readers->get(request.deadline));
     reader->set_deadline(request.deadline);
     const auto verified = log::verify_all(*reader);
+    const auto continues =
+        verified && request.environment->log_continues ? request.environment->log_continues(*reader) : Result<void>();
     Facts facts;
-    if (verified)
+    if (!continues && continues.error().code != Code::conflict) return std::unexpected(continues.error());
+    if (!continues)
+        facts.seen = {{"fault", to_json(continues.error().message)}};
+    else if (verified)
         facts.seen = {{"size", verified->size}, {"root", crypto::hex(verified->root)}};
     else if (verified.error().code == Code::corrupt)
         facts.seen = {{"fault", to_json(verified.error().message)}};

@@ -80,10 +80,42 @@ Result<VerifierKey> begin_new_origin(Committer& committer, const Signer& old, co
         context.append(std::move(entry));
         return {};
     }));
-    TRY_VOID(write_file(key_file, to_string(ring), 0600));
     std::error_code ignored;
     std::filesystem::remove(memory_file, ignored);
+    TRY_VOID(write_file(key_file, to_string(ring), 0600));
     return key;
+}
+
+namespace {
+
+Result<VerifierKey> use_ring(Committer& committer, const KeyRing& ring, const std::filesystem::path& key_file,
+                             std::string_view action, std::string_view by) {
+    const auto key = ring.verifier();
+    TRY_VOID(committer.write([&](WriteContext& context) -> Result<void> {
+        context.append(
+            Entry("log.rotate").text("action", action).text("vkey", to_string(key)).private_text("by", by));
+        return {};
+    }));
+    TRY_VOID(write_file(key_file, to_string(ring), 0600));
+    return key;
+}
+
+}  // namespace
+
+Result<VerifierKey> begin_rotation(Committer& committer, const Signer& signer, const std::filesystem::path& key_file,
+                                   std::string_view by) {
+    auto ring = signer.ring();
+    if (ring.keys.size() > 1) return fail(Code::conflict, "log.two-keys");
+    ring.keys.insert(ring.keys.begin(), crypto::SigningKey::generate());
+    return use_ring(committer, ring, key_file, "begin", by);
+}
+
+Result<VerifierKey> finish_rotation(Committer& committer, const Signer& signer, const std::filesystem::path& key_file,
+                                    std::string_view by) {
+    auto ring = signer.ring();
+    if (ring.keys.size() < 2) return fail(Code::conflict, "log.one-key");
+    ring.keys.pop_back();
+    return use_ring(committer, ring, key_file, "finish", by);
 }
 
 }  // namespace tilsyn::log

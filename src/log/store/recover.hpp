@@ -23,4 +23,12 @@ Result<Replayed> replay(db::Connection& writer, const VerifierKey& key, const st
 Result<VerifierKey> begin_new_origin(Committer& committer, const Signer& old, const std::filesystem::path& key_file,
                                      const std::filesystem::path& memory_file, std::string_view origin);
 
+// A change of keys in two steps, so that everybody has time to learn the new one: between them both keys sign. Each
+// step is an entry (log.rotate), made before the key file changes: whoever reads the log meets the new key there first.
+// A running service takes the new key file up by itself. Code::conflict: the other step is due. Returns the key in use.
+Result<VerifierKey> begin_rotation(Committer& committer, const Signer& signer, const std::filesystem::path& key_file,
+                                   std::string_view by);
+Result<VerifierKey> finish_rotation(Committer& committer, const Signer& signer, const std::filesystem::path& key_file,
+                                    std::string_view by);
+
 }  // namespace tilsyn::log

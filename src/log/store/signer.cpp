@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view private_key = "PRIVATE+KEY+";
 constexpr std::uint64_t most_key_bytes = 4096;
+constexpr auto lock_wait = std::chrono::seconds(10);
 
 Result<crypto::SigningKey> parse_private(std::string_view line, std::string& origin) {
     const auto refuse = [] { return fail(Code::invalid, "log.bad-key"); };
@@ -124,6 +125,8 @@ Result<void> Signer::compare(db::Connection& reader, Tree& tree) const {
 }
 
 Result<StoredCheckpoint> Signer::sign(Committer& committer, db::Connection& reader, Tree& tree, const Clock& clock) {
+    // A command and the service may sign at the same time: the memory must never go back.
+    TRY(const auto lock, FileLock::take(options_.memory_file.string() + ".lock", Deadline::in(lock_wait)));
     TRY(const auto head, stored_head(reader));
     step(SignStep::committed);
     TRY_VOID(compare(reader, tree, head));

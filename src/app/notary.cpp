@@ -1,0 +1,51 @@
+#include "app/notary.hpp"
+
+#include "app/logging.hpp"
+
+namespace tilsyn::app {
+
+Notary::Notary(App& app, Duration every) : app_(&app), every_(every), thread_([this] { work(); }) {}
+
+Notary::~Notary() {
+    {
+        const std::scoped_lock lock(mutex_);
+        stopping_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+}
+
+Notary::State Notary::state() const {
+    const std::scoped_lock lock(mutex_);
+    return state_;
+}
+
+void Notary::work() {
+    for (;;) {
+        sign();
+        std::unique_lock lock(mutex_);
+        if (changed_.wait_for(lock, every_, [&] { return stopping_; })) break;
+    }
+    sign();
+}
+
+void Notary::sign() {
+    const auto attempt = [&]() -> Result<log::StoredCheckpoint> {
+        TRY(const auto signer, app_->signer());
+        TRY(const auto reader, app_->readers().get());
+        return signer->sign(app_->committer(), *reader, app_->tree(), app_->clock());
+    };
+    const auto done = attempt();
+    {
+        const std::scoped_lock lock(mutex_);
+        if (done) state_.signed_size = done->size;
+        state_.refused = !done && done.error().code == Code::conflict;
+    }
+    // Another node has the key: nothing of ours to say.
+    const bool quiet = !done && done.error().code == Code::not_found;
+    const auto trouble = done || quiet ? std::string() : done.error().message.key;
+    if (!trouble.empty() && trouble != last_trouble_) log_error("log.sign", done.error());  // once, not every time
+    last_trouble_ = trouble;
+}
+
+}  // namespace tilsyn::app
