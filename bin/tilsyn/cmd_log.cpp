@@ -84,11 +84,12 @@ Result<int> key(cli::Invocation& call) {
     const Moments moments(*app);
     call.out() << call.tr("cli.log-origin", {{"origin", ring.origin}}) << "\n";
     for (std::size_t i = 0; i < ring.keys.size(); ++i)
-        call.out() << call.tr(i == 0 ? "cli.log-vkey" : "cli.log-vkey-old", {{"vkey", log::to_string(ring.verifier(i))}})
+        call.out() << call.tr(i == 0 ? "cli.log-vkey" : "cli.log-vkey-old",
+                              {{"vkey", log::to_string(ring.verifier(i))}})
                    << "\n";
     if (newest)
-        call.out() << call.tr("cli.log-newest", {{"size", std::to_string(newest->size)},
-                                                 {"time", moments.at(newest->signed_at)}})
+        call.out() << call.tr("cli.log-newest",
+                              {{"size", std::to_string(newest->size)}, {"time", moments.at(newest->signed_at)}})
                    << "\n";
     else
         call.out() << call.tr("cli.log-unsigned") << "\n";
@@ -224,8 +225,8 @@ Result<int> recover(cli::Invocation& call) {
     TRY(const auto last, signer->memory());
     const auto compared = signer->compare(*reader, app->tree());
     if (!compared && compared.error().code != Code::conflict) return std::unexpected(compared.error());
-    call.out() << call.tr("cli.log-state", {{"size", std::to_string(head.size)},
-                                            {"signed", last ? std::to_string(last->size) : "0"}})
+    call.out() << call.tr("cli.log-state",
+                          {{"size", std::to_string(head.size)}, {"signed", last ? std::to_string(last->size) : "0"}})
                << "\n";
     if (compared) {
         call.out() << call.tr("cli.log-continues") << "\n";

@@ -4,6 +4,7 @@
 #include "app/api_support.hpp"
 #include "crypto/hash.hpp"
 #include "log/merkle.hpp"
+#include "log/store/export.hpp"
 
 namespace tilsyn::app::api {
 namespace {
@@ -42,6 +43,34 @@ Result<http::Response> entries(App& app, const http::Request& request) {
     return answer({{"entries", std::move(list)}, {"next", std::move(next)}});
 }
 
+// What anybody may have, since it tells nothing but how much there is: the newest signed checkpoint, or the newest that
+// a witness has cosigned.
+Result<http::Response> checkpoint(App& app, bool witnessed) {
+    TRY(const auto reader, Reader::get(app));
+    TRY(const auto stored, witnessed ? log::newest_witnessed(*reader) : log::newest_checkpoint(*reader));
+    if (!stored) return fail(Code::not_found, witnessed ? "api.log-not-witnessed" : "api.log-not-signed");
+    http::Response response;
+    response.content_type = "text/plain; charset=utf-8";
+    response.body = stored->note;
+    response.headers.emplace_back("Cache-Control", "no-cache");
+    return response;
+}
+
+// C2SP tlog-tiles: hash tiles and entry bundles of the newest checkpoint.
+Result<http::Response> tile(App& app, const http::Request& request) {
+    TRY_VOID(Query::of(request));
+    const auto path = "tile/" + request.params.at("path+");
+    TRY(const auto wanted, log::parse_tile_path(path));
+    TRY(const auto reader, Reader::get(app));
+    TRY(const auto stored, log::newest_checkpoint(*reader));
+    TRY(auto bytes, log::tile_bytes(*reader, app.tree(), stored ? stored->size : 0, wanted));
+    http::Response response;
+    response.content_type = "application/octet-stream";
+    response.body = std::move(bytes);
+    response.headers.emplace_back("Cache-Control", "private, max-age=31536000, immutable");
+    return response;
+}
+
 }  // namespace
 
 void add_log_routes(Routes& routes, App& app, const ServiceHooks&) {
@@ -49,6 +78,12 @@ void add_log_routes(Routes& routes, App& app, const ServiceHooks&) {
                            [&app](const auto& r) { return head(app, r); }));
     routes.push_back(route(Method::get, "/api/v1/log/entries", {Auth::read, 0, Rate::light},
                            [&app](const auto& r) { return entries(app, r); }));
+    routes.push_back(route(Method::get, "/log/checkpoint", {Auth::public_, 0, Rate::light},
+                           [&app](const auto&) { return checkpoint(app, false); }));
+    routes.push_back(route(Method::get, "/log/witnessed", {Auth::public_, 0, Rate::light},
+                           [&app](const auto&) { return checkpoint(app, true); }));
+    routes.push_back(route(Method::get, "/log/tile/{path+}", {Auth::read, 0, Rate::light},
+                           [&app](const auto& r) { return tile(app, r); }));
 }
 
 }  // namespace tilsyn::app::api

@@ -4,6 +4,7 @@
 #include "app/api_fixture.hpp"
 #include "crypto/hash.hpp"
 #include "log/merkle.hpp"
+#include "log/tiles.hpp"
 
 namespace tilsyn::app {
 namespace {
@@ -347,6 +348,32 @@ TEST_F(Scenario, TheLogIsShownAsItWasWritten) {
     EXPECT_EQ(head.body["size"], index);
     EXPECT_EQ(head.body["root"], crypto::base64(frontier.root()));
     EXPECT_EQ(get("/api/v1/log/entries", {{"from", "-1"}}).status, 400);
+}
+
+TEST_F(Scenario, TheLogIsServedInThePublicFormats) {
+    apply();
+    EXPECT_EQ(ask({.path = "/log/checkpoint", .key = {}, .body = {}}).status, 404) << "nothing is signed yet";
+    const auto signer = app_->signer().value();
+    const auto reader = app_->readers().get().value();
+    const auto stored = signer->sign(app_->committer(), *reader, app_->tree(), app_->clock()).value();
+    const auto note = ask({.path = "/log/checkpoint", .key = {}, .body = {}});
+    ASSERT_EQ(note.status, 200) << note.text;
+    const auto opened = log::open_checkpoint(note.text, signer->ring().verifier());
+    ASSERT_TRUE(opened) << render(opened.error(), Lang::en);
+    EXPECT_EQ(opened->checkpoint.root, stored.root);
+    EXPECT_EQ(ask({.path = "/log/witnessed", .key = {}, .body = {}}).status, 404);
+
+    const auto width = std::to_string(stored.size);
+    const auto bundle = get("/log/tile/entries/000.p/" + width);
+    ASSERT_EQ(bundle.status, 200) << bundle.text;
+    log::Frontier frontier;
+    for (const auto entry : log::parse_bundle(bundle.text, int(stored.size)).value())
+        frontier.append(log::leaf_hash(entry));
+    EXPECT_EQ(frontier.root(), stored.root);
+    EXPECT_EQ(get("/log/tile/0/000.p/" + width).text.size(), std::size_t(stored.size) * 32);
+    EXPECT_EQ(get("/log/tile/0/001").status, 404);
+    EXPECT_EQ(get("/log/tile/9/000").status, 404);
+    EXPECT_EQ(get("/log/tile/0/../../head").status, 422) << "not the name of a tile";
 }
 
 TEST_F(Scenario, KeysAreMadeShownOnceAndRevoked) {

@@ -78,7 +78,8 @@ TEST_F(Contract, MetricsAreOpenOnLoopbackOnly) {
 
 // A path with the parameters filled in.
 std::string filled(std::string pattern) {
-    for (const auto& [name, value] : std::map<std::string, std::string>{{"{id}", "none"}, {"{register}", "suppliers"}})
+    for (const auto& [name, value] :
+         std::map<std::string, std::string>{{"{id}", "none"}, {"{register}", "suppliers"}, {"{path+}", "0/000"}})
         if (const auto at = pattern.find(name); at != pattern.npos) pattern.replace(at, name.size(), value);
     return pattern;
 }

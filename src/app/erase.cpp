@@ -61,8 +61,8 @@ class Person {
 // The personal fields of all that the row ever was.
 Result<Person> describe(db::Connection& db, const registers::Register& declaration, const std::string& id) {
     Person person(id);
-    TRY(const auto rows, db.query("SELECT before, after FROM register_change WHERE register = ? AND id = ?",
-                                  {std::string(people), id}));
+    TRY(const auto rows,
+        db.query("SELECT before, after FROM register_change WHERE register = ? AND id = ?", {std::string(people), id}));
     for (const auto& row : rows.rows)
         for (const std::size_t column : {0, 1}) {
             const auto body = json::parse(row.text(column), nullptr, false);
@@ -120,7 +120,7 @@ struct Place {
     std::string_view table, key, column;
 };
 constexpr Place places[] = {
-    {"finding", "id", "subject"},     {"exception", "id", "subject"}, {"exception", "id", "reason"},
+    {"finding", "id", "subject"},      {"exception", "id", "subject"}, {"exception", "id", "reason"},
     {"exception", "id", "granted_by"}, {"api_key", "id", "name"},      {"policy_version", "version", "applied_by"},
 };
 
@@ -129,15 +129,14 @@ Result<std::int64_t> blank_places(db::Connection& db, const Person& person) {
     for (const auto& place : places) {
         const auto table = std::string(place.table), key = std::string(place.key), column = std::string(place.column);
         std::vector<std::vector<db::Value>> rows;
-        TRY_VOID(db.each("SELECT " + key + ", " + column + " FROM " + table, {},
-                         [&](const db::Row& row) -> Result<bool> {
-                             const auto text = row.text(1);
-                             if (person.in(text))
-                                 rows.push_back({text.starts_with("people/") ? "people/" + std::string(erased)
-                                                                             : std::string(erased),
-                                                 row[0]});
-                             return true;
-                         }));
+        TRY_VOID(
+            db.each("SELECT " + key + ", " + column + " FROM " + table, {}, [&](const db::Row& row) -> Result<bool> {
+                const auto text = row.text(1);
+                if (person.in(text))
+                    rows.push_back(
+                        {text.starts_with("people/") ? "people/" + std::string(erased) : std::string(erased), row[0]});
+                return true;
+            }));
         TRY_VOID(db.execute_each("UPDATE " + table + " SET " + column + " = ? WHERE " + key + " = ?", rows));
         count += std::int64_t(rows.size());
     }
@@ -151,8 +150,8 @@ Result<std::int64_t> drop_subject(db::Connection& db, const std::string& id) {
         count += gone;
     }
     TRY(const auto signed_by, db.execute("DELETE FROM sign_off WHERE signed_by = ?", {id}));
-    TRY(const auto updated, db.execute("UPDATE register_row SET updated_by = ? WHERE updated_by = ?",
-                                       {std::string(erased), id}));
+    TRY(const auto updated,
+        db.execute("UPDATE register_row SET updated_by = ? WHERE updated_by = ?", {std::string(erased), id}));
     return count + signed_by + updated;
 }
 
@@ -186,9 +185,11 @@ Result<Erased> erase_person(App& app, std::string_view person_id, std::string_vi
         auto& db = context.db();
         const bool sqlite = db.engine() == db::Engine::sqlite;
         out = {};
-        TRY(const auto row, db.one("SELECT 1 FROM register_row WHERE register = ? AND id = ?",
-                                   {std::string(people), id}));
-        if (row) return fail(Code::conflict, "app.erase-in-force", {{"person", id}}).hint("app.erase-in-force-hint", {{"person", id}});
+        TRY(const auto row,
+            db.one("SELECT 1 FROM register_row WHERE register = ? AND id = ?", {std::string(people), id}));
+        if (row)
+            return fail(Code::conflict, "app.erase-in-force", {{"person", id}})
+                .hint("app.erase-in-force-hint", {{"person", id}});
         if (sqlite) TRY_VOID(db.script("PRAGMA secure_delete = ON"));
         TRY(const auto person, describe(db, *declaration, id));
         TRY(out.values, erase_values(db, person));

@@ -58,7 +58,8 @@ Result<InitReport> init(const Options& options, const Clock& clock) {
     auto report = fill(options, clock);
     if (!report) {  // nothing half-made: the next attempt starts clean
         std::error_code ignored;
-        for (const char* part : {"policy", "tilsyn.db", "tilsyn.db-wal", "tilsyn.db-shm", "tilsyn.toml", "log.key", "log.signed"})
+        for (const char* part :
+             {"policy", "tilsyn.db", "tilsyn.db-wal", "tilsyn.db-shm", "tilsyn.toml", "log.key", "log.signed"})
             std::filesystem::remove_all(options.data / part, ignored);
         if (made_here) std::filesystem::remove(options.data, ignored);
     }

@@ -19,6 +19,11 @@ bool is_parameter(std::string_view segment) {
     return segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
 }
 
+// "{path+}", the last segment of a pattern: all that is left of a path, one segment or more.
+bool is_rest(std::string_view segment) {
+    return is_parameter(segment) && segment[segment.size() - 2] == '+';
+}
+
 bool accepted_body(std::string_view content_type) {
     const auto type = lower_ascii(trim(content_type.substr(0, content_type.find(';'))));
     return type == "application/json" || type == "text/csv" || type == "application/octet-stream";
@@ -68,6 +73,7 @@ std::string Request::header(std::string_view lower_name) const {
 struct Router::Node {
     std::map<std::string, std::unique_ptr<Node>, std::less<>> literal;
     std::unique_ptr<Node> parameter;
+    std::unique_ptr<Node> rest;
     std::map<Method, std::size_t> routes;  // index into Router::routes_
 
     // Depth first, literals before parameters, so that the more exact route wins. The depth is that of the
@@ -80,9 +86,13 @@ struct Router::Node {
         if (const auto found = literal.find(left[0]);
             found != literal.end() && found->second->walk(left.subspan(1), captured, visit))
             return true;
-        if (!parameter) return false;
         captured.push_back(left[0]);
-        if (parameter->walk(left.subspan(1), captured, visit)) return true;
+        if (parameter && parameter->walk(left.subspan(1), captured, visit)) return true;
+        captured.pop_back();
+        if (!rest || std::ranges::any_of(left, &std::string_view::empty)) return false;
+        // The segments are views of one path, a slash apart.
+        captured.emplace_back(left.front().data(), std::size_t(left.back().end() - left.front().begin()));
+        if (rest->walk({}, captured, visit)) return true;
         captured.pop_back();
         return false;
     }
@@ -93,13 +103,19 @@ Router::Router(std::vector<Route> routes) : routes_(std::move(routes)) {
     for (std::size_t index = 0; index < routes_.size(); ++index) {
         const auto& route = routes_[index];
         Node* node = root.get();
+        const Node* node_of_rest = nullptr;
         for (const auto segment : segments_of(route.pattern)) {
             const bool parameter = is_parameter(segment);
+            if (node == node_of_rest)
+                throw std::invalid_argument("something follows the rest of a path: " + route.pattern);
             if (segment.empty() || (!parameter && segment.find_first_of("{}") != segment.npos))
                 throw std::invalid_argument("malformed route pattern: " + route.pattern);
-            auto& next = parameter ? node->parameter : node->literal[std::string(segment)];
+            auto& next = is_rest(segment) ? node->rest
+                         : parameter      ? node->parameter
+                                          : node->literal[std::string(segment)];
             if (!next) next = std::make_unique<Node>();
             node = next.get();
+            if (is_rest(segment)) node_of_rest = node;
         }
         if (!node->routes.emplace(route.method, index).second)
             throw std::invalid_argument("two routes for " + std::string(to_string(route.method)) + " " + route.pattern);

@@ -31,6 +31,8 @@ Router make_router() {
     add(Method::delete_, "/registers/{register}", Auth::admin, 0, says("deleted"));
     add(Method::get, "/registers/{register}/rows/{id}", Auth::public_, 0, says("row"));
     add(Method::post, "/registers/{register}/rows", Auth::write, 10, says("added"));
+    add(Method::get, "/tile/{path+}", Auth::public_, 0, says("tile"));
+    add(Method::get, "/tile/index", Auth::public_, 0, says("index"));
     add(Method::get, "/broken", Auth::public_, 0,
         [](const Request&) -> Response { throw std::runtime_error("inside"); });
     return Router(std::move(routes));
@@ -71,6 +73,22 @@ TEST(Router, FindsTheMostExactRoute) {
     EXPECT_EQ(ask(Method::delete_, "/registers/people", {{"authorization", "Bearer a"}}).body,
               "deleted register=people")
         << "a literal that lacks the method gives way to the parameter that has it";
+}
+
+TEST(Router, TheRestOfAPathIsOneParameter) {
+    const auto body = [](const char* path) { return ask(Method::get, path).body; };
+    EXPECT_EQ(body("/tile/0"), "tile path+=0");
+    EXPECT_EQ(body("/tile/entries/x001/234.p/5"), "tile path+=entries/x001/234.p/5");
+    EXPECT_EQ(body("/tile/index"), "index");
+    EXPECT_EQ(body("/tile/index/more"), "tile path+=index/more");
+    for (const char* path : {"/tile", "/tile/", "/tile/0//1", "/tile/0/"})
+        EXPECT_EQ(ask(Method::get, path).status, 404) << path;
+    const auto after = [] {
+        std::vector<Route> routes;
+        routes.emplace_back(Method::get, "/{path+}/more", Access(Auth::public_, 0, Rate::light), says(""));
+        return Router(std::move(routes));
+    };
+    EXPECT_THROW(after(), std::invalid_argument);
 }
 
 TEST(Router, SaysWhatIsNotThere) {

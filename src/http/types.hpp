@@ -61,7 +61,7 @@ using Handler =
 
 struct Route {
     Method method;
-    std::string pattern;  // "/api/v1/registers/{register}/rows/{id}"
+    std::string pattern;  // "/api/v1/registers/{register}/rows/{id}"; "{path+}" at the end takes all that is left
     Access access;
     Handler handler;
     Route(Method m, std::string p, Access a, Handler h)

@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
+#include <exception>
 #include <stdexcept>
 #include <thread>
 
@@ -55,7 +57,17 @@ void wait_until(const std::string& what, std::chrono::seconds limit, const std::
 
 Service::Service(std::filesystem::path data, std::string key) : data_(std::move(data)), key_(std::move(key)) {}
 Service::~Service() {
+    if (std::uncaught_exceptions() > 0) tell();
     kill();
+}
+
+// A test that waited in vain: what the service had to say is the best lead there is.
+void Service::tell() const {
+    constexpr std::size_t most = 4000;
+    const bool alive = pid_ > 0 && ::waitpid(pid_, nullptr, WNOHANG) == 0;
+    const auto log = read_file(data_ / "service.log").value_or("");
+    std::printf("--- %s is %s; its log ends with\n%s\n", data_.c_str(), alive ? "alive" : "gone",
+                log.substr(log.size() - std::min(log.size(), most)).c_str());
 }
 
 void Service::start() {

@@ -34,6 +34,8 @@ class Service {
                                        const std::string& body = {}) const;
 
   private:
+    void tell() const;
+
     std::filesystem::path data_;
     std::string key_;
     std::uint16_t port_ = 0;

@@ -92,8 +92,7 @@ Result<VerifierKey> use_ring(Committer& committer, const KeyRing& ring, const st
                              std::string_view action, std::string_view by) {
     const auto key = ring.verifier();
     TRY_VOID(committer.write([&](WriteContext& context) -> Result<void> {
-        context.append(
-            Entry("log.rotate").text("action", action).text("vkey", to_string(key)).private_text("by", by));
+        context.append(Entry("log.rotate").text("action", action).text("vkey", to_string(key)).private_text("by", by));
         return {};
     }));
     TRY_VOID(write_file(key_file, to_string(ring), 0600));
