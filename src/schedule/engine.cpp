@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <queue>
+#include <unordered_set>
 
 #include "base/random.hpp"
 #include "schedule/nodes.hpp"
 #include "schedule/recorder.hpp"
+#include "schedule/subject_rows.hpp"
 #include "schedule/workers.hpp"
 
 namespace tilsyn::schedule {
@@ -23,41 +24,8 @@ constexpr auto clock_tolerance = std::chrono::seconds(2);
 constexpr std::int64_t claim_limit = 4'000;   // claims in hand for one kind, at most
 constexpr double claim_ahead_seconds = 0.25;  // as many claims ahead as workers do in this time
 
-// The rows behind subjects, many at a time. A row that has gone in the meantime is simply not there.
-Result<std::map<std::string, registers::Fields>> load_rows(db::Connection& connection,
-                                                           const std::vector<Claim>& claims) {
-    constexpr std::size_t chunk = 64;
-    static const std::string sql = [] {
-        // CROSS JOIN keeps SQLite from walking the whole register for each chunk.
-        std::string text = "WITH wanted(register, id) AS (VALUES (?, ?)";
-        for (std::size_t i = 1; i < chunk; ++i) text += ", (?, ?)";
-        return text +
-               ") SELECT r.register, r.id, r.body FROM wanted w CROSS JOIN register_row r WHERE r.register = "
-               "w.register AND r.id = w.id";
-    }();
-    std::vector<std::string> subjects;
-    for (const auto& claim : claims)
-        if (claim.subject != company) subjects.push_back(claim.subject);
-    std::map<std::string, registers::Fields> rows;
-    for (std::size_t start = 0; start < subjects.size(); start += chunk) {
-        std::vector<db::Value> params;
-        for (std::size_t i = 0; i < chunk; ++i) {
-            const auto& subject = subjects[std::min(start + i, subjects.size() - 1)];
-            const auto slash = subject.find('/');
-            params.emplace_back(subject.substr(0, slash));
-            params.emplace_back(subject.substr(slash + 1));
-        }
-        TRY_VOID(connection.each(sql, params, [&](const db::Row& row) -> Result<bool> {
-            auto& fields = rows[row.text(0) + "/" + row.text(1)];
-            const auto body = nlohmann::json::parse(row.text(2), nullptr, false);
-            if (body.is_object())
-                for (const auto& [name, value] : body.items())
-                    fields[name] = value.is_string() ? value.get<std::string>() : value.dump();
-            fields["id"] = row.text(1);
-            return true;
-        }));
-    }
-    return rows;
+std::string key_of(std::string_view control, std::string_view subject) {
+    return std::string(control) + '\n' + std::string(subject);
 }
 
 // One run of a check: all the subjects of a batch control, or one subject.
@@ -93,6 +61,8 @@ struct Engine::Impl {
     std::shared_ptr<const Plan> plan;
     bool stopping = false, woken = false;
     std::map<std::string, std::int64_t> in_hand;  // claims by kind
+    std::unordered_set<std::string> held;         // the same claims one by one: key_of(control, subject)
+    bool doubtful = false;                        // the database may hold claims of ours that are not in `held`
     std::map<std::string, double> seconds_a_run;  // moving average by kind
     std::priority_queue<Retry> retries;
     EngineStats stats;
@@ -135,7 +105,8 @@ struct Engine::Impl {
             ++stats.attempts;
             if (!item.outcome.final) continue;
             ++stats.runs;
-            --in_hand[item.outcome.control->kind];
+            if (held.erase(key_of(item.outcome.control->id, item.outcome.subject)) > 0)
+                --in_hand[item.outcome.control->kind];
             const auto lag = std::chrono::duration_cast<milliseconds>(now - item.outcome.planned).count();
             std::size_t bucket = 0;
             while (bucket + 1 < stats.lag.size() && (std::int64_t{1} << bucket) <= lag) ++bucket;
@@ -150,7 +121,10 @@ struct Engine::Impl {
         tell(error);
         std::scoped_lock lock(mutex);
         ++stats.record_failures;
-        if (dropped > 0) in_hand.clear();  // declared dead: nothing that was claimed is ours any more
+        if (dropped > 0) {  // declared dead: nothing that was claimed is ours any more
+            in_hand.clear();
+            held.clear();
+        }
         changed.notify_all();
     }
 
@@ -321,6 +295,38 @@ struct Engine::Impl {
         return target - in_hand[kind.spec->name];
     }
 
+    void doubt() {
+        const std::scoped_lock lock(mutex);
+        doubtful = true;
+    }
+
+    // A claim may be durable without this process knowing: the answer to its COMMIT was lost with the connection, or
+    // what had to be read after it could not be. Nobody would ever run it, since its node lives. It goes back.
+    Result<void> settle() {
+        std::unordered_set<std::string> mine;
+        {
+            const std::scoped_lock lock(mutex);
+            if (!doubtful) return {};
+            mine = held;  // before the database is read: what is recorded in the meantime is in neither
+        }
+        std::vector<Claim> lost;
+        {
+            TRY(const auto reader, readers.get());
+            TRY_VOID(reader->each("SELECT control, subject, planned_at FROM subject_state WHERE state = 1 AND node = ?",
+                                  std::array<db::Value, 1>{nodes.self()}, [&](const db::Row& row) -> Result<bool> {
+                                      if (!mine.contains(key_of(row.text(0), row.text(1))))
+                                          lost.push_back({row.text(0), row.text(1), row.time(2), 1});
+                                      return true;
+                                  }));
+        }
+        if (!lost.empty())
+            TRY_VOID(
+                committer.write([&](log::WriteContext& context) { return hand_back(context, nodes.self(), lost); }));
+        const std::scoped_lock lock(mutex);
+        doubtful = false;
+        return {};
+    }
+
     // Claims what is due of one kind and hands it to the workers. Returns when the kind's next run is due, if it has
     // one.
     Result<std::optional<Timestamp>> claim_due(const std::shared_ptr<const Plan>& now_plan, const checks::Kind& kind,
@@ -338,21 +344,29 @@ struct Engine::Impl {
         const auto room = room_for(kind);
         if (*next > clock.now() || room <= 0) return next;
         std::vector<Claim> claims;
-        TRY_VOID(committer.write([&](log::WriteContext& context) -> Result<void> {
+        int tries = 0;  // a batch is run again after a lost connection, and may have been committed all the same
+        const auto written = committer.write([&](log::WriteContext& context) -> Result<void> {
+            ++tries;
             TRY_VOID(nodes.still_a_member(context.db()));
             TRY(claims, claim(context, kind.spec->name, nodes.self(), clock.now(), room));
             return {};
-        }));
+        });
+        if (!written || tries > 1) doubt();
+        TRY_VOID(written);
         if (claims.empty()) return next;
         claimed = true;
+        auto rows = [&]() -> Result<std::map<std::string, registers::Fields>> {
+            TRY(const auto reader, readers.get());
+            return load_rows(*reader, claims);
+        }();
+        if (!rows) {
+            doubt();  // settle() gives them back
+            return std::unexpected(std::move(rows).error());
+        }
         {
             std::scoped_lock lock(mutex);
             in_hand[kind.spec->name] += std::int64_t(claims.size());
-        }
-        std::map<std::string, registers::Fields> rows;
-        {
-            TRY(const auto reader, readers.get());
-            TRY(rows, load_rows(*reader, claims));
+            for (const auto& claim : claims) held.insert(key_of(claim.control, claim.subject));
         }
         std::map<std::pair<std::string, Timestamp>, std::shared_ptr<Run>> batches;
         std::vector<Claim> unknown;
@@ -362,7 +376,7 @@ struct Engine::Impl {
                 unknown.push_back(std::move(claim));
                 continue;
             }
-            checks::Subject subject{claim.subject, std::move(rows[claim.subject])};
+            checks::Subject subject{claim.subject, std::move((*rows)[claim.subject])};
             const bool batch = kind.spec->mode == policy::Mode::batch;
             auto& run = batch ? batches[{control->id, claim.planned}]
                               : batches[{claim.control + "\n" + claim.subject, claim.planned}];
@@ -372,18 +386,21 @@ struct Engine::Impl {
         }
         for (const auto& [key, run] : batches) dispatch(run);
         if (!unknown.empty()) {  // of a policy that this node has not loaded yet
-            TRY_VOID(give_back(unknown));
+            TRY_VOID(give_back(kind.spec->name, unknown));
         }
         return next;
     }
 
-    Result<void> give_back(const std::vector<Claim>& claims) {
+    Result<void> give_back(const std::string& kind, const std::vector<Claim>& claims) {
         {
             std::scoped_lock lock(mutex);
             for (const auto& claim : claims)
-                if (const auto* control = plan ? plan->control(claim.control) : nullptr) --in_hand[control->kind];
+                if (held.erase(key_of(claim.control, claim.subject)) > 0) --in_hand[kind];
         }
-        return committer.write([&](log::WriteContext& context) { return hand_back(context, claims); });
+        auto given =
+            committer.write([&](log::WriteContext& context) { return hand_back(context, nodes.self(), claims); });
+        if (!given) doubt();
+        return given;
     }
 
     void run_retries() {
@@ -407,6 +424,7 @@ struct Engine::Impl {
         Round result;
         TRY_VOID(watch_clock());
         TRY_VOID(beat());
+        TRY_VOID(settle());
         recorder->flush();
         const int lost = workers.sweep(std::chrono::duration_cast<milliseconds>(options.cut_off_after));
         if (lost > options.cut_off_limit)

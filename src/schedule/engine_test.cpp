@@ -53,6 +53,24 @@ TEST_P(Running, EverySubjectIsLookedAtOnceEachTime) {
     EXPECT_EQ(log::verify_all(*schedule_.connection)->size, schedule_.number("SELECT size FROM log_head"));
 }
 
+TEST_P(Running, WhatWasClaimedAndCouldNotBeReadIsRunAllTheSame) {
+    schedule_.add_rows("servers", 50);
+    schedule_.use({control("a", "null", "1h", "servers")});
+    auto engine = schedule_.engine();
+    ASSERT_TRUE(engine->join());
+    // The database answers the claim, and not what comes after it.
+    ASSERT_TRUE(schedule_.connection->script("ALTER TABLE register_row RENAME TO away"));
+    EXPECT_FALSE(engine->run_due(Deadline::in(20s)));
+    ASSERT_GT(schedule_.number("SELECT count(*) FROM subject_state WHERE state = 1"), 0) << "claimed by a live node";
+    ASSERT_TRUE(schedule_.connection->script("ALTER TABLE away RENAME TO register_row"));
+    const auto done = engine->run_due(Deadline::in(20s));
+    ASSERT_TRUE(done) << render(done.error(), Lang::en);
+    EXPECT_EQ(count("outcome = 'pass'"), 50);
+    EXPECT_EQ(engine->stats().in_flight, 0);
+    engine->stop(5s);
+    EXPECT_EQ(schedule_.number("SELECT max(attempt) FROM observation"), 1) << "nothing of it had begun";
+}
+
 TEST_P(Running, ABatchIsOneLookAtAllSubjects) {
     schedule_.add_rows("servers", 30);
     schedule_.use({control("m", "many", "1h", "servers")});

@@ -353,12 +353,12 @@ Result<std::vector<Claim>> claim(log::WriteContext& context, std::string_view ki
     return claims;
 }
 
-Result<void> hand_back(log::WriteContext& context, std::span<const Claim> claims) {
+Result<void> hand_back(log::WriteContext& context, std::string_view node, std::span<const Claim> claims) {
     std::vector<std::vector<db::Value>> rows;
-    for (const auto& claim : claims) rows.push_back({claim.control, claim.subject});
+    for (const auto& claim : claims) rows.push_back({claim.control, claim.subject, std::string(node)});
     return context.db().execute_each(
         "UPDATE subject_state SET state = 0, node = NULL, attempt = attempt - 1 WHERE control = ? AND subject = ? AND "
-        "state = 1",
+        "state = 1 AND node = ?",
         rows);
 }
 

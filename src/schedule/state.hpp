@@ -78,7 +78,7 @@ struct Claim {
 Result<std::vector<Claim>> claim(log::WriteContext& context, std::string_view kind, std::string_view node,
                                  Timestamp now, std::int64_t limit);
 // Claims that were not begun go back as if they had never been made.
-Result<void> hand_back(log::WriteContext& context, std::span<const Claim> claims);
+Result<void> hand_back(log::WriteContext& context, std::string_view node, std::span<const Claim> claims);
 // A node that died: what it had claimed is logged as interrupted and is due again.
 Result<std::int64_t> release_dead_node(log::WriteContext& context, const Plan& plan, std::string_view node);
 
