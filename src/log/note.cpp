@@ -101,8 +101,8 @@ Result<NoteSignature> parse_signature_line(std::string_view line) {
     return NoteSignature{std::string(name), read_be32(text), std::string(text.substr(4))};
 }
 
-Result<Note> parse_note(std::string_view bytes) {
-    if (bytes.size() > most_note_bytes) return fail(Code::too_large, "log.note-too-large");
+Result<Note> parse_note(std::string_view bytes, std::size_t most_bytes) {
+    if (bytes.size() > most_bytes) return fail(Code::too_large, "log.note-too-large");
     if (!valid_utf8(bytes)) return malformed("it is not UTF-8");
     if (std::ranges::any_of(bytes, [](char c) { return c != '\n' && is_control(c); }))
         return malformed("it holds control characters");

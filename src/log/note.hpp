@@ -49,7 +49,7 @@ struct Note {
 inline constexpr std::size_t most_note_bytes = 1'000'000;
 inline constexpr std::size_t most_note_signatures = 100;
 
-Result<Note> parse_note(std::string_view bytes);
+Result<Note> parse_note(std::string_view bytes, std::size_t most_bytes = most_note_bytes);
 std::string to_string(const Note& note);
 std::string to_line(const NoteSignature& signature);  // with its "\n"
 // A line as a witness answers with it, "\n" included or not.

@@ -1,0 +1,50 @@
+// Evidence packs: what was promised, what was looked at, what came of it, and the proof that the log says so. The
+// layout is docs/evidence-pack.md; log/pack/verify.hpp checks one.
+//
+// The same period gives the same bytes again, as soon as a checkpoint covers it (and, where witnesses are asked for,
+// one that they have cosigned): the pack is made against the oldest such checkpoint, and holds nothing of its own
+// making.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "log/store/signer.hpp"
+#include "policy/load.hpp"
+
+namespace tilsyn::publish {
+
+enum class Audience {
+    auditor,   // everything: the whole log, policy files with procedures, registers, disclosed values
+    customer,  // proofs of the controls it asks about; no procedures, no registers, no personal data
+};
+
+struct EvidenceRequest {
+    Timestamp from{}, to{};             // entries logged in [from, to)
+    std::vector<std::string> controls;  // empty: all. Chosen ones make a partial pack for an auditor, too
+    Audience audience = Audience::auditor;
+    std::filesystem::path file;
+};
+
+// What the pack is made from.
+struct EvidenceSource {
+    db::Connection* reader = nullptr;  // all of it is read in one transaction
+    log::Committer* committer = nullptr;
+    log::Signer* signer = nullptr;
+    log::Tree* tree = nullptr;
+    const Clock* clock = nullptr;
+    std::filesystem::path witnesses;  // the company's witness policy; may not exist
+};
+
+struct EvidenceMade {
+    std::int64_t size = 0;     // entries of the log it is proved against
+    std::int64_t entries = 0;  // of the period and the controls
+    std::int64_t runs = 0;     // outcomes among them
+    bool whole = false, witnessed = false;
+    bool repeatable = true;  // false: the period is not over, or not yet covered by a checkpoint
+};
+
+// Code::invalid: the period is empty or wrong, or a control never was. Nothing is left when it fails.
+Result<EvidenceMade> make_evidence(const EvidenceSource& source, const EvidenceRequest& request);
+
+}  // namespace tilsyn::publish
