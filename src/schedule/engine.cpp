@@ -35,6 +35,7 @@ struct Run {
     const checks::Kind* kind = nullptr;
     std::vector<checks::Subject> subjects;
     std::vector<Claim> claims;
+    std::uint64_t generation = 0;  // of this node, when it was claimed
     int attempt = 1;
 };
 
@@ -102,6 +103,7 @@ struct Engine::Impl {
         const auto now = clock.now();
         std::scoped_lock lock(mutex);
         for (const auto& item : items) {
+            if (item.generation != nodes.generation()) continue;  // of an earlier life: others have run it
             ++stats.attempts;
             if (!item.outcome.final) continue;
             ++stats.runs;
@@ -172,7 +174,7 @@ struct Engine::Impl {
             if (!retry && run->control->cadence.form == policy::Cadence::Form::interval && interval.count() > 0 &&
                 now > claim.planned)
                 item.skipped = (now - claim.planned) / interval;
-            items.push_back({std::move(item), run->plan});
+            items.push_back({std::move(item), run->plan, run->generation});
             if (retry) {
                 again->subjects.push_back(run->subjects[i]);
                 again->claims.push_back(claim);
@@ -234,6 +236,11 @@ struct Engine::Impl {
         auto alive = committer.write([&](log::WriteContext& context) { return nodes.beat(context); });
         if (!alive && alive.error().code == Code::conflict) {
             tell(alive.error());
+            {
+                const std::scoped_lock lock(mutex);  // nothing that was claimed is ours any more
+                in_hand.clear();
+                held.clear();
+            }
             alive = committer.write([&](log::WriteContext& context) { return nodes.join(context, options.version); });
         }
         TRY_VOID(std::move(alive));
@@ -344,11 +351,13 @@ struct Engine::Impl {
         const auto room = room_for(kind);
         if (*next > clock.now() || room <= 0) return next;
         std::vector<Claim> claims;
+        std::uint64_t generation = 0;
         int tries = 0;  // a batch is run again after a lost connection, and may have been committed all the same
         const auto written = committer.write([&](log::WriteContext& context) -> Result<void> {
             ++tries;
             TRY_VOID(nodes.still_a_member(context.db()));
             TRY(claims, claim(context, kind.spec->name, nodes.self(), clock.now(), room));
+            generation = nodes.generation();
             return {};
         });
         if (!written || tries > 1) doubt();
@@ -380,7 +389,7 @@ struct Engine::Impl {
             const bool batch = kind.spec->mode == policy::Mode::batch;
             auto& run = batch ? batches[{control->id, claim.planned}]
                               : batches[{claim.control + "\n" + claim.subject, claim.planned}];
-            if (!run) run = std::make_shared<Run>(Run{now_plan, control, &kind, {}, {}, 1});
+            if (!run) run = std::make_shared<Run>(Run{now_plan, control, &kind, {}, {}, generation, 1});
             run->subjects.push_back(std::move(subject));
             run->claims.push_back(std::move(claim));
         }

@@ -226,6 +226,34 @@ TEST_P(Running, TwoNodesDoEachRunOnce) {
     two->stop(5s);
 }
 
+TEST_P(Running, WhatWasBegunInAnEarlierLifeIsNotRecordedInALaterOne) {
+    test::hold_hanging();
+    schedule_.use({control("h", "hang", "1h")});
+    EngineOptions options;
+    options.heartbeat = 0s;  // in every round
+    auto engine = schedule_.engine(options);
+    ASSERT_TRUE(engine->join());
+    const int before = test::looks;
+    const auto until = [&](const std::function<bool()>& holds) {
+        const auto deadline = Deadline::in(20s);
+        while (!holds() && !deadline.passed()) std::this_thread::yield();
+        return holds();
+    };
+    engine->start();
+    ASSERT_TRUE(until([&] { return test::looks > before; }));
+    // Paused for long, it is declared dead, and what it holds is due again. Then it finds out, and joins anew.
+    ASSERT_TRUE(schedule_.committer->write([&](log::WriteContext& context) -> Result<void> {
+        TRY_VOID(release_dead_node(context, *schedule_.plan, engine->node()));
+        return {};
+    }));
+    EXPECT_TRUE(until([&] { return test::looks > before + 1; })) << "run anew, while the first look still hangs";
+    test::release_hanging();
+    EXPECT_TRUE(until([&] { return count("control = 'h'") > 0 && engine->stats().in_flight == 0; }));
+    engine->stop(5s);
+    EXPECT_EQ(count("control = 'h'"), 1);
+    EXPECT_EQ(schedule_.number("SELECT count(*) FROM log_entry WHERE body LIKE '%\"k\":\"control.outcome\"%'"), 1);
+}
+
 TEST_P(Running, AsPopulationsChangeSoDoesThePlan) {
     schedule_.add_rows("servers", 3);
     schedule_.use({control("a", "broken", "1h", "servers")});

@@ -41,7 +41,7 @@ std::string this_host() {
 Nodes::Nodes(std::string node)
     : node_(std::move(node)), host_(this_host()), pid_(::getpid()), pid_start_(start_of(pid_)) {}
 
-Result<void> Nodes::join(log::WriteContext& context, std::string_view version) const {
+Result<void> Nodes::join(log::WriteContext& context, std::string_view version) {
     TRY(const auto last, context.db().one("SELECT max(heartbeat_at) FROM schedule_node"));
     log::Entry entry("node.start");
     entry.text("src", node_).text("version", version);
@@ -52,6 +52,7 @@ Result<void> Nodes::join(log::WriteContext& context, std::string_view version) c
         "INSERT INTO schedule_node(node, host, pid, pid_start, started_at, heartbeat_at) VALUES(?, ?, ?, ?, ?, ?) "
         "ON CONFLICT(node) DO UPDATE SET heartbeat_at = excluded.heartbeat_at",
         {node_, host_, pid_, pid_start_, now, now}));
+    ++generation_;
     return {};
 }
 

@@ -1,5 +1,6 @@
 // The processes that share a database: each has a row with a heartbeat, and sees when another has died.
 #pragma once
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <string>
@@ -14,7 +15,10 @@ class Nodes {
   public:
     explicit Nodes(std::string node);
     const std::string& self() const { return node_; }
-    Result<void> join(log::WriteContext& context, std::string_view version) const;
+    Result<void> join(log::WriteContext& context, std::string_view version);
+    // How often this node has joined. What was claimed in an earlier life was given to others when it was declared
+    // dead: its outcomes must not be recorded in a later one.
+    std::uint64_t generation() const { return generation_; }
     // Code::conflict when others have declared this node dead: what it holds is no longer its own.
     Result<void> beat(log::WriteContext& context) const;
     Result<void> leave(log::WriteContext& context) const;
@@ -33,6 +37,7 @@ class Nodes {
     std::string host_;  // machine and process namespace: where a pid means anything
     std::int64_t pid_ = 0, pid_start_ = 0;
     std::map<std::string, Seen> seen_;
+    std::atomic<std::uint64_t> generation_ = 0;  // changed by the committer's thread, read by all
 };
 
 }  // namespace tilsyn::schedule

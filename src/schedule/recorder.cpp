@@ -40,8 +40,8 @@ struct Recorder::State : std::enable_shared_from_this<Recorder::State> {
             std::vector<Outcome> outcomes;
             std::size_t end = start;
             for (; end < batch.size() && batch[end].plan == batch[start].plan; ++end)
-                outcomes.push_back(batch[end].outcome);
-            TRY_VOID(record(context, *batch[start].plan, outcomes));
+                if (batch[end].generation == nodes->generation()) outcomes.push_back(batch[end].outcome);
+            if (!outcomes.empty()) TRY_VOID(record(context, *batch[start].plan, outcomes));
             start = end;
         }
         return {};

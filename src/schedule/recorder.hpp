@@ -18,6 +18,7 @@ class Recorder {
     struct Item {
         Outcome outcome;
         std::shared_ptr<const Plan> plan;
+        std::uint64_t generation = 0;  // Nodes::generation() when it was claimed
     };
     // `recorded` is told of what became durable, `failed` of a batch that did not (it stays, and is tried again by
     // flush(), unless this node was declared dead: then it is dropped, for others have taken its runs over).
