@@ -16,24 +16,25 @@ int main(int argc, char** argv) {
     log::pack::CheckRequest request;
     auto lang = lang_from_environment();
     bool json = false;
+    // An option with a value. False: there is no such option, or not with this value.
+    const auto takes = [&](std::string_view option, const char* given) {
+        if (option == "--kept") request.kept.emplace_back(given);
+        if (option == "--policy") request.policy = given;
+        if (option == "--key") request.key = given;
+        const auto chosen = option == "--lang" ? parse_lang(given) : std::nullopt;
+        if (chosen) lang = *chosen;
+        return option == "--kept" || option == "--policy" || option == "--key" || chosen;
+    };
     for (int i = 1; i < argc; ++i) {
         const std::string_view argument = argv[i];
-        const auto value = [&]() -> const char* { return i + 1 < argc ? argv[++i] : nullptr; };
-        const char* given = nullptr;
         if (argument == "--help" || argument == "-h") {
             std::cout << usage;
             return 0;
         }
         if (argument == "--json") {
             json = true;
-        } else if (argument == "--kept" && (given = value()) != nullptr) {
-            request.kept.emplace_back(given);
-        } else if (argument == "--policy" && (given = value()) != nullptr) {
-            request.policy = given;
-        } else if (argument == "--key" && (given = value()) != nullptr) {
-            request.key = given;
-        } else if (argument == "--lang" && (given = value()) != nullptr && parse_lang(given)) {
-            lang = *parse_lang(given);
+        } else if (argument.starts_with("--") && i + 1 < argc && takes(argument, argv[i + 1])) {
+            ++i;
         } else if (!argument.starts_with('-')) {
             request.packs.emplace_back(argv[i]);
         } else {

@@ -77,14 +77,15 @@ class Pack {
         return Pack(std::move(zip));
     }
     Result<void> add(std::string_view name, std::string_view content) {
-        manifest_.emplace(name, log::pack::Listed{crypto::sha256(content), content.size()});
-        return zip_.add(name, content);
+        TRY(const auto packed, zip_.add(name, content));
+        manifest_.emplace(name, log::pack::Listed{crypto::sha256(content), content.size(), packed});
+        return {};
     }
     Result<void> finish(const log::KeyRing& ring) {
         const auto text = log::pack::manifest_text(manifest_);
         log::Note note{text, {}};
         for (const auto& key : ring.keys) note.signatures.push_back(log::sign_note(text, ring.origin, key));
-        TRY_VOID(zip_.add(log::pack::manifest_name, log::to_string(note)));
+        TRY_VOID(zip_.add(log::pack::manifest_name, log::to_string(note), true));
         return zip_.finish();
     }
 

@@ -18,7 +18,7 @@ constexpr std::string_view heading = "tilsyn.org/evidence-pack@v1";
 std::string manifest_text(const Manifest& manifest) {
     std::string out = fmt::format("{}\n", heading);
     for (const auto& [name, listed] : manifest)
-        out += fmt::format("{} {} {}\n", crypto::hex(listed.hash), listed.size, name);
+        out += fmt::format("{} {} {} {}\n", crypto::hex(listed.hash), listed.size, crypto::hex(listed.packed), name);
     return out;
 }
 
@@ -30,14 +30,17 @@ Result<Manifest> parse_manifest(std::string_view text) {
     Manifest manifest;
     for (std::size_t i = 1; i < lines.size(); ++i) {
         const auto words = split(lines[i], ' ');
-        if (words.size() != 3 || !valid_member_name(words[2])) return refuse();
+        if (words.size() != 4 || !valid_member_name(words[3])) return refuse();
         const auto hash = crypto::parse_hex(words[0]);
         const auto size = parse_decimal(words[1]);
+        const auto packed = crypto::parse_hex(words[2]);
         Listed listed;
-        if (!hash || hash->size() != listed.hash.size() || !size) return refuse();
+        if (!hash || hash->size() != listed.hash.size() || !size || !packed || packed->size() != listed.packed.size())
+            return refuse();
         std::ranges::copy(*hash, listed.hash.begin());
+        std::ranges::copy(*packed, listed.packed.begin());
         listed.size = std::uint64_t(*size);
-        if (!manifest.emplace(words[2], listed).second) return refuse();
+        if (!manifest.emplace(words[3], listed).second) return refuse();
     }
     if (manifest_text(manifest) != text) return refuse();
     return manifest;

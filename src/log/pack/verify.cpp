@@ -110,6 +110,7 @@ class Check {
     void read_manifest() {
         const auto checked = [&]() -> Result<void> {
             TRY(const auto bytes, content(manifest_name));
+            if (!zip_.find(manifest_name)->as_is()) return fail(Code::corrupt, "log.pack-manifest");
             // A manifest may be larger than the notes that are sent about.
             TRY(const auto note, parse_note(bytes, most_member_bytes));
             TRY_VOID(open_note(note, {&verdict_.key, 1}));
@@ -123,10 +124,11 @@ class Check {
                     bad("log.pack-unlisted", {{"name", member.name}});
                     continue;
                 }
-                const auto content_or = zip_.read(member);
-                if (!content_or)
-                    bad(content_or.error());
-                else if (found->second != Listed{crypto::sha256(*content_or), content_or->size()})
+                const auto packed = zip_.packed(member);
+                const auto unpacked = zip_.read(member);
+                if (!packed || !unpacked)
+                    bad(!packed ? packed.error() : unpacked.error());
+                else if (found->second != Listed{crypto::sha256(*unpacked), unpacked->size(), crypto::sha256(*packed)})
                     bad("log.pack-changed", {{"name", member.name}});
             }
             return {};

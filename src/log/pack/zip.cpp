@@ -190,12 +190,12 @@ Result<ZipWriter> ZipWriter::create(const std::filesystem::path& path) {
     return ZipWriter(std::move(state));
 }
 
-Result<void> ZipWriter::add(std::string_view name, std::string_view content) {
+Result<crypto::Sha256> ZipWriter::add(std::string_view name, std::string_view content, bool as_is) {
     if (!valid_member_name(name)) return fail(Code::internal, "log.pack-name", {{"name", std::string(name)}});
     if (content.size() > most_member_bytes || state_->members.size() == most_members)
         return fail(Code::too_large, "log.pack-too-large");
     Member member{std::string(name), content.size(), 0, state_->written, crc_of(content), stored};
-    const auto packed = deflate_all(content);
+    const auto packed = as_is ? std::string() : deflate_all(content);
     const bool smaller = !packed.empty() && packed.size() < content.size();
     if (smaller) member.method = deflated;
     const std::string_view body = smaller ? std::string_view(packed) : content;
@@ -203,7 +203,7 @@ Result<void> ZipWriter::add(std::string_view name, std::string_view content) {
     TRY_VOID(state_->put(local_header(member)));
     TRY_VOID(state_->put(body));
     state_->members.push_back(std::move(member));
-    return {};
+    return crypto::sha256(body);
 }
 
 Result<void> ZipWriter::finish() {
@@ -275,11 +275,17 @@ const Member* ZipReader::find(std::string_view name) const {
     return found == members_.end() ? nullptr : &*found;
 }
 
-Result<std::string> ZipReader::read(const Member& member) {
-    std::string packed(member.packed, '\0'), content;
+Result<std::string> ZipReader::packed(const Member& member) {
+    std::string bytes(member.packed, '\0');
     file_->clear();
     file_->seekg(std::streamoff(member.offset + local_size + member.name.size()));
-    if (!file_->read(packed.data(), std::streamsize(packed.size()))) return malformed("it ends too soon");
+    if (!file_->read(bytes.data(), std::streamsize(bytes.size()))) return malformed("it ends too soon");
+    return bytes;
+}
+
+Result<std::string> ZipReader::read(const Member& member) {
+    TRY(auto packed, this->packed(member));
+    std::string content;
     if (member.method == stored)
         content = std::move(packed);
     else if (!inflate_all(packed, member.size, content))

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "crypto/hash.hpp"
 
 namespace tilsyn::log::pack {
 
@@ -30,7 +31,9 @@ class ZipWriter {
     ZipWriter(ZipWriter&&) noexcept;
     ZipWriter& operator=(ZipWriter&&) = delete;
     ~ZipWriter();  // not finished: nothing is left
-    Result<void> add(std::string_view name, std::string_view content);
+    // Returns the SHA-256 of the bytes as they stand in the file. `as_is`: not packed, so that the file holds the
+    // content itself. One content can be packed in several ways: only a hash of the packed bytes holds every bit.
+    Result<crypto::Sha256> add(std::string_view name, std::string_view content, bool as_is = false);
     Result<void> finish();
 
   private:
@@ -45,6 +48,7 @@ struct Member {
     std::uint64_t packed = 0, offset = 0;
     std::uint32_t crc = 0;
     std::uint16_t method = 0;
+    bool as_is() const { return method == 0; }
 };
 
 class ZipReader {
@@ -53,6 +57,7 @@ class ZipReader {
     const std::vector<Member>& members() const { return members_; }  // sorted as written
     const Member* find(std::string_view name) const;
     Result<std::string> read(const Member& member);
+    Result<std::string> packed(const Member& member);  // as it stands in the file
 
   private:
     ZipReader() = default;
