@@ -68,7 +68,10 @@ Result<Person> describe(db::Connection& db, const registers::Register& declarati
             const auto body = json::parse(row.text(column), nullptr, false);
             if (!body.is_object()) continue;
             for (const auto& field : declaration.fields) {
-                if (field.personal == registers::Personal::none || !field.target.empty()) continue;
+                // What names somebody: not a status or a role, which others have too.
+                const bool names =
+                    field.type == registers::FieldType::text || field.type == registers::FieldType::email;
+                if (field.personal == registers::Personal::none || !names) continue;
                 const auto found = body.find(field.name);
                 if (found != body.end() && found->is_string()) person.known_by(found->get_ref<const std::string&>());
             }
@@ -168,9 +171,10 @@ Result<std::vector<std::string>> still_mentioned(db::Connection& db, const Perso
 // What was deleted is still in free pages and in the write-ahead log until they are overwritten.
 Result<void> overwrite(const db::Location& location) {
     TRY(const auto connection, db::open(location, db::Access::read_write));
-    return connection->script(connection->engine() == db::Engine::sqlite
-                                  ? "PRAGMA wal_checkpoint(TRUNCATE)"
-                                  : "VACUUM log_private; VACUUM register_change");
+    if (connection->engine() == db::Engine::sqlite) return connection->script("PRAGMA wal_checkpoint(TRUNCATE)");
+    for (const char* table : {"log_private", "register_change"})
+        TRY_VOID(connection->script(std::string("VACUUM ") + table));
+    return {};
 }
 
 }  // namespace
