@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 namespace tilsyn::publish {
 namespace {
@@ -45,6 +46,18 @@ std::string escaped(std::string_view text) {
     return out;
 }
 
+// What came of a run, the worst first, and what happened: their words in the catalogue.
+struct Word {
+    std::string_view name, key;
+};
+constexpr Word outcomes[] = {{"fail", "publish.fail"},       {"missed", "publish.missed"},
+                             {"unknown", "publish.unknown"}, {"stale", "publish.stale"},
+                             {"pass", "publish.pass"},       {"not_applicable", "publish.not-applicable"}};
+constexpr Word happenings[] = {{"finding.open", "publish.finding.open"},
+                               {"finding.close", "publish.finding.close"},
+                               {"exception.grant", "publish.exception.grant"},
+                               {"exception.revoke", "publish.exception.revoke"}};
+
 class Writer {
   public:
     Writer(const ReportFacts& facts, const Zone& zone, Lang lang) : facts_(facts), zone_(zone), lang_(lang) {}
@@ -69,6 +82,11 @@ class Writer {
 
   private:
     std::string say(std::string_view key, Params params = {}) const { return tr(lang_, key, params); }
+    // A word that this version does not know stands as it is in the log.
+    std::string word(std::span<const Word> words, std::string_view name) const {
+        const auto found = std::ranges::find(words, name, &Word::name);
+        return found == words.end() ? std::string(name) : say(found->key);
+    }
     std::string day(Timestamp t) const { return zone_.format(t).substr(0, 10); }
     std::string moment(std::string_view utc) const {
         const auto at = parse_utc(utc);
@@ -93,13 +111,12 @@ class Writer {
     void summary() {
         heading(2, say("publish.summary"));
         out_ += "<table>\n<tr>";
-        constexpr const char* outcomes[] = {"fail", "missed", "unknown", "stale", "pass", "not_applicable"};
-        for (const char* outcome : outcomes)
-            out_ += fmt::format("<th class=\"number\">{}</th>", escaped(say(std::string("publish.") + outcome)));
+        for (const auto& outcome : outcomes)
+            out_ += fmt::format("<th class=\"number\">{}</th>", escaped(say(outcome.key)));
         out_ += "</tr>\n<tr>";
-        for (const char* outcome : outcomes) {
-            const auto count = runs(outcome);
-            out_ += fmt::format("<td class=\"number {}\">{}</td>", count == 0 ? "" : look(outcome), count);
+        for (const auto& outcome : outcomes) {
+            const auto count = runs(outcome.name);
+            out_ += fmt::format("<td class=\"number {}\">{}</td>", count == 0 ? "" : look(outcome.name), count);
         }
         out_ += "</tr>\n</table>\n";
         const auto without = std::ranges::count_if(facts_.controls, [&](const auto& id) {
@@ -158,8 +175,8 @@ class Writer {
         for (const auto& id : control.promises) promises += (promises.empty() ? "" : ", ") + id;
         auto newest = figures.newest.empty() ? say("publish.never") : moment(figures.newest);
         if (!figures.worst.empty())
-            newest += ". " + say("publish.worst", {{"outcome", say(std::string("publish.") + figures.worst)},
-                                                   {"time", moment(figures.worst_time)}});
+            newest += ". " + say("publish.worst",
+                                 {{"outcome", word(outcomes, figures.worst)}, {"time", moment(figures.worst_time)}});
         out_ += fmt::format(
             "<tr><td>{}<br><code>{}</code></td><td>{}</td><td class=\"number\">{}</td><td class=\"number {}\">{}</td>"
             "<td class=\"number {}\">{}</td><td>{}</td></tr>\n",
@@ -180,8 +197,8 @@ class Writer {
         for (const auto& [index, entry] : entries)
             out_ += fmt::format(
                 "<tr><td>{}</td><td>{}</td><td><code>{}</code> {}</td><td class=\"number\">{}</td></tr>\n",
-                escaped(moment(entry.text("t"))), escaped(say("publish." + std::string(entry.text("k")))),
-                escaped(entry.text("c")), escaped(facts_.internal ? entry.text("s") : std::string_view()), index);
+                escaped(moment(entry.text("t"))), escaped(word(happenings, entry.text("k"))), escaped(entry.text("c")),
+                escaped(facts_.internal ? entry.text("s") : std::string_view()), index);
         out_ += "</table>\n";
     }
 
