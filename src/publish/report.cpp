@@ -149,7 +149,7 @@ class Writer {
                 "<table>\n<tr><th>{}</th><th>{}</th><th class=\"number\">{}</th><th class=\"number\">{}</th>"
                 "<th class=\"number\">{}</th><th>{}</th></tr>\n",
                 say("publish.control"), say("publish.promise"), say("publish.passed"), say("publish.not-passed"),
-                say("publish.missed"), say("publish.newest"));
+                say("publish.not-run"), say("publish.newest"));
             for (const auto* control : here) row(*control);
             out_ += "</table>\n";
         }
@@ -174,7 +174,9 @@ class Writer {
         std::string promises;
         for (const auto& id : control.promises) promises += (promises.empty() ? "" : ", ") + id;
         auto newest = figures.newest.empty() ? say("publish.never") : moment(figures.newest);
-        if (!figures.worst.empty())
+        if (!figures.worst.empty() && figures.worst_time == figures.newest)
+            newest += ", " + word(outcomes, figures.worst);
+        else if (!figures.worst.empty())
             newest += ". " + say("publish.worst",
                                  {{"outcome", word(outcomes, figures.worst)}, {"time", moment(figures.worst_time)}});
         out_ += fmt::format(

@@ -1,0 +1,120 @@
+// Packs from a whole installation, checked from the file alone.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "app/init.hpp"
+#include "base/file.hpp"
+#include "log/pack/verify.hpp"
+#include "log/pack/zip.hpp"
+#include "publish/evidence.hpp"
+#include "support/databases.hpp"
+#include "support/temporary.hpp"
+
+namespace tilsyn::app {
+namespace {
+
+using namespace std::chrono_literals;
+using publish::Audience;
+using testing::HasSubstr;
+using testing::Not;
+
+class Evidence : public testing::TestWithParam<db::Engine> {
+  protected:
+    Evidence() : database_(GetParam()) {
+        Options options{folder_.path() / "data", GetParam() == db::Engine::postgres ? database_.location().target : ""};
+        EXPECT_TRUE(init(options, clock_));
+        app_ = App::open({options.data, {}}, clock_).value();
+        EXPECT_TRUE(app_->registers()->add("people", "anna",
+                                           {{"name", "Anna Jensen"}, {"roles", "it"}, {"status", "active"}}, "init"));
+        for (const auto* name : {"services", "servers"})  // nothing outside this machine is asked
+            for (const auto& row : app_->registers()->list(name).value().rows)
+                EXPECT_TRUE(app_->registers()->set(name, row.id, {{"status", "retired"}}, "anna"));
+        auto& engine = app_->engine();
+        EXPECT_TRUE(engine.join());
+        EXPECT_TRUE(engine.run_due(Deadline::in(120s)));
+        engine.stop(5s);
+    }
+    Result<publish::EvidenceMade> make(const std::string& name, Audience audience,
+                                       std::vector<std::string> controls = {}) {
+        const auto reader = app_->readers().get().value();
+        const auto signer = app_->signer().value();
+        return publish::make_evidence(
+            {&*reader, &app_->committer(), signer.get(), &app_->tree(), &clock_, folder_.path() / "witnesses"},
+            {from_, to_, std::move(controls), audience, folder_.path() / name});
+    }
+    std::string everything(const std::string& name) {
+        auto zip = log::pack::ZipReader::open(folder_.path() / name).value();
+        std::string all;
+        for (const auto& member : zip.members()) all += member.name + "\n" + zip.read(member).value();
+        return all;
+    }
+    log::pack::Verdict verified(const std::string& name) {
+        auto verdict = log::pack::verify(folder_.path() / name, {}).value();
+        EXPECT_EQ(verdict.failed, 0) << render(verdict.failures.front().why, Lang::en);
+        return verdict;
+    }
+
+    ManualClock clock_{parse_utc("2026-11-23T08:00:00Z").value()};
+    Timestamp from_ = parse_utc("2026-11-22T00:00:00Z").value(), to_ = parse_utc("2026-11-24T00:00:00Z").value();
+    test::TemporaryFolder folder_;
+    test::FreshDatabase database_;
+    std::unique_ptr<App> app_;
+};
+
+TEST_P(Evidence, AnAuditorGetsTheWholeLogAndTheSameBytesAgain) {
+    const auto early = make("early.zip", Audience::auditor);
+    ASSERT_TRUE(early) << render(early.error(), Lang::en);
+    EXPECT_FALSE(early->repeatable) << "the period is not over";
+    clock_.advance(24h);
+    ASSERT_TRUE(
+        app_->registers()->add("people", "bo", {{"name", "Bo Holm"}, {"roles", "it"}, {"status", "active"}}, "init"));
+    const auto made = make("a.zip", Audience::auditor);
+    ASSERT_TRUE(made) << render(made.error(), Lang::en);
+    EXPECT_TRUE(made->whole);
+    EXPECT_GT(made->runs, 40);
+    const auto verdict = verified("a.zip");
+    EXPECT_TRUE(verdict.whole);
+    EXPECT_EQ(verdict.entries, made->size);
+    EXPECT_EQ(verdict.rows, made->entries);
+    EXPECT_GT(verdict.disclosed, 40);
+
+    clock_.advance(240h);
+    ASSERT_TRUE(app_->registers()->set("people", "bo", {{"name", "Bo Lund"}}, "init"));
+    ASSERT_TRUE(make("b.zip", Audience::auditor)->repeatable);
+    EXPECT_EQ(read_file(folder_.path() / "a.zip").value(), read_file(folder_.path() / "b.zip").value());
+    EXPECT_TRUE(log::pack::compare(folder_.path() / "a.zip", folder_.path() / "early.zip", {}));
+    const auto all = everything("a.zip");
+    EXPECT_THAT(all, HasSubstr("Anna Jensen"));
+    EXPECT_THAT(all, HasSubstr("/procedures/"));
+    EXPECT_THAT(all, Not(HasSubstr("Bo Holm"))) << "registers are as they were at the end of the period";
+}
+
+TEST_P(Evidence, ACustomerSeesNoProcedureNoRegisterAndNobody) {
+    const auto made = make("c.zip", Audience::customer);
+    ASSERT_TRUE(made) << render(made.error(), Lang::en);
+    EXPECT_FALSE(made->whole);
+    const auto verdict = verified("c.zip");
+    EXPECT_EQ(verdict.entries, made->entries);
+    EXPECT_EQ(verdict.disclosed, 0);
+    const auto all = everything("c.zip");
+    for (const char* secret : {"Anna Jensen", "\"anna\"", "/procedures/", "registers/", "disclosed", "register.change"})
+        EXPECT_EQ(all.find(secret), all.npos) << secret;
+    const auto control = app_->plan()->policy.controls.front().id;
+    const auto one = make("d.zip", Audience::customer, {control});
+    ASSERT_TRUE(one) << render(one.error(), Lang::en);
+    EXPECT_LT(one->entries, made->entries);
+    verified("d.zip");
+}
+
+TEST_P(Evidence, WhatCannotBeMadeLeavesNothing) {
+    EXPECT_EQ(make("e.zip", Audience::auditor, {"no-such-control"}).error().message.key, "publish.no-control");
+    std::swap(from_, to_);
+    EXPECT_EQ(make("e.zip", Audience::auditor).error().message.key, "publish.no-period");
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path()))
+        EXPECT_EQ(entry.path().filename(), "data") << entry.path();
+}
+
+INSTANTIATE_ENGINES(Evidence);
+
+}  // namespace
+}  // namespace tilsyn::app
