@@ -52,6 +52,7 @@ void keep_only(app::StatusReport& report, const std::vector<std::string>& chosen
 
 Result<void> must_exist(const schedule::Plan& plan, const std::vector<std::string>& controls) {
     std::vector<std::string> ids;
+    ids.reserve(plan.policy.controls.size());
     for (const auto& control : plan.policy.controls) ids.push_back(control.id);
     for (const auto& id : controls) {
         if (plan.control(id) != nullptr) continue;
