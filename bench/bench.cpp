@@ -1,5 +1,5 @@
 // What the hot path costs, beside the limit measured in the same run: ./dev bench
-//   tilsyn_bench raw|runs|paced|program sqlite|postgres [subjects]
+//   tilsyn_bench raw|runs|paced|program|appends|proofs sqlite|postgres [subjects]
 // Each line of output is one figure; `run` starts every part in a process of its own, so that memory means something.
 #include <fmt/format.h>
 #include <sys/wait.h>
@@ -13,6 +13,7 @@
 #include "app/init.hpp"
 #include "base/file.hpp"
 #include "base/text.hpp"
+#include "bench_log.hpp"
 #include "findings/verdict.hpp"
 #include "support/scheduling.hpp"
 
@@ -178,12 +179,14 @@ sql = "select id as subject from servers where name = 'bad'"
 
 int all(const char* self) {
     for (const char* engine : {"sqlite", "postgres"})
-        for (const std::string part : {"raw 100000", "runs 100000", "paced 5000"}) {
+        for (const std::string part : {"raw 100000", "runs 100000", "paced 5000", "appends 0"}) {
             const auto words = split(part, ' ');
             const auto command = fmt::format("'{}' {} {} {}", self, words[0], engine, words[1]);
             if (std::system(command.c_str()) != 0) return 1;
         }
-    return std::system(fmt::format("'{}' program sqlite 100000", self).c_str()) == 0 ? 0 : 1;
+    for (const char* part : {"program sqlite 100000", "proofs sqlite 1000000"})
+        if (std::system(fmt::format("'{}' {}", self, part).c_str()) != 0) return 1;
+    return 0;
 }
 
 }  // namespace
@@ -200,5 +203,7 @@ int main(int argc, char** argv) {
     if (part == "runs") runs(engine, count);
     if (part == "paced") paced(engine, count);
     if (part == "program") program(count);
+    if (part == "appends") bench::appends(engine);
+    if (part == "proofs") bench::proofs(count);
     return 0;
 }
