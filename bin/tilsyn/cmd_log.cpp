@@ -216,7 +216,6 @@ Result<int> recover(cli::Invocation& call) {
     if (call.has("new-origin")) {
         TRY(const auto key, log::begin_new_origin(app->committer(), *signer, app->log_key(), app->log_memory(),
                                                   call.get("new-origin")));
-        app->forget_signer();
         call.out() << call.tr("cli.log-new-origin", {{"vkey", log::to_string(key)}}) << "\n";
         return 0;
     }
@@ -243,7 +242,6 @@ Result<int> rotate(cli::Invocation& call) {
     const bool finish = call.has("finish");
     TRY(const auto key, finish ? log::finish_rotation(app->committer(), *signer, app->log_key(), actor(call))
                                : log::begin_rotation(app->committer(), *signer, app->log_key(), actor(call)));
-    app->forget_signer();
     call.out() << call.tr(finish ? "cli.log-rotated" : "cli.log-rotating", {{"vkey", log::to_string(key)}}) << "\n";
     return 0;
 }

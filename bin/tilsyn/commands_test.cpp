@@ -10,6 +10,9 @@
 #include "app/cli/document.hpp"
 #include "base/file.hpp"
 #include "commands.hpp"
+#include "log/checkpoint.hpp"
+#include "log/proofs.hpp"
+#include "log/tlog_proof.hpp"
 #include "support/temporary.hpp"
 
 namespace tilsyn::commands {
@@ -264,6 +267,66 @@ TEST_F(WithData, TheLogIsWholeAndSaysSo) {
     const auto verified = on_data({"log", "verify", "--json"});
     EXPECT_EQ(verified.code, 0) << verified.err;
     EXPECT_EQ(verified.read().at("root"), on_data({"log", "head", "--json"}).read().at("root"));
+}
+
+TEST_F(WithData, TheLogIsProvedToThoseWhoKnowItsKey) {
+    const auto key = on_data({"log", "key", "--json"}).read();
+    const auto vkey = key.at("vkeys").at(0).get<std::string>();
+    const auto known = log::parse_vkey(vkey).value();
+    EXPECT_THAT(on_data({"log", "key"}).out, HasSubstr("Not witnessed"));
+    const auto note = on_data({"log", "checkpoint"});
+    const auto opened = log::open_checkpoint(note.out, known);
+    ASSERT_TRUE(opened) << render(opened.error(), Lang::en);
+    const auto size = opened->checkpoint.size;
+
+    const auto proof = log::parse_tlog_proof(on_data({"log", "prove", "3"}).out).value();
+    EXPECT_TRUE(log::verify_inclusion(3, size, log::leaf_hash(proof.extra), proof.hashes, opened->checkpoint.root));
+    EXPECT_EQ(on_data({"log", "prove", "x"}).code, 2);
+    EXPECT_EQ(on_data({"log", "prove", "999999"}).code, 2);
+    EXPECT_EQ(on_data({"log", "consistency", "2", std::to_string(size)}).code, 0);
+    EXPECT_EQ(on_data({"log", "consistency", "9", "3"}).code, 2);
+    const auto folder = (folder_->path() / "exported").string();
+    EXPECT_EQ(on_data({"log", "export", folder}).code, 0);
+    EXPECT_EQ(read_file(folder + "/checkpoint").value(), note.out);
+    EXPECT_EQ(on_data({"log", "recover"}).code, 0) << "nothing to settle";
+    EXPECT_EQ(on_data({"log", "recover", "--from", folder}).code, 0) << "nothing was lost";
+
+    // A change of keys: both sign, then the new one alone.
+    EXPECT_EQ(on_data({"log", "rotate", "--finish"}).code, 2) << "none has begun";
+    ASSERT_EQ(on_data({"log", "rotate"}).code, 0);
+    EXPECT_EQ(on_data({"log", "rotate"}).code, 2);
+    const auto both = on_data({"log", "checkpoint"}).out;
+    EXPECT_TRUE(log::open_checkpoint(both, known));
+    const auto newer = on_data({"log", "key", "--json"}).read().at("vkeys").at(0).get<std::string>();
+    EXPECT_TRUE(log::open_checkpoint(both, log::parse_vkey(newer).value()));
+    ASSERT_EQ(on_data({"log", "rotate", "--finish"}).code, 0);
+    EXPECT_FALSE(log::open_checkpoint(on_data({"log", "checkpoint"}).out, known));
+    EXPECT_EQ(on_data({"log", "verify"}).code, 0);
+}
+
+TEST_F(WithData, EvidenceIsMadeAndChecked) {
+    const auto pack = (folder_->path() / "pack.zip").string();
+    const auto kept = file("kept", on_data({"log", "checkpoint"}).out);
+    const auto made = on_data({"evidence", "--from", "2020-01-01", "--to", "2100-01-01", "--output", pack});
+    ASSERT_EQ(made.code, 0) << made.err;
+    const auto good = tilsyn({"verify", pack, "--kept", kept});
+    EXPECT_EQ(good.code, 0) << good.out;
+    EXPECT_THAT(good.out, HasSubstr("whole log"));
+    EXPECT_EQ(tilsyn({"verify", pack, pack}).code, 0);
+    // Kept from before the keys were changed: the log itself vouches for the key that signed it.
+    const auto first = (folder_->path() / "exported/checkpoint").string();
+    ASSERT_FALSE(log::open_checkpoint(
+        read_file(first).value(),
+        log::parse_vkey(on_data({"log", "key", "--json"}).read().at("vkeys").at(0).get<std::string>()).value()));
+    EXPECT_EQ(tilsyn({"verify", pack, "--kept", first}).code, 0);
+    const std::string text = "x\n1\nvt5T6GaLCXvyHFl9VUvvItR43XZxfLgftEcTyO3eJCQ=\n";
+    const log::Note forged{text, {log::sign_note(text, "x", crypto::SigningKey::generate())}};
+    EXPECT_EQ(tilsyn({"verify", pack, "--kept", file("forged", log::to_string(forged))}).code, 1);
+    EXPECT_EQ(tilsyn({"verify", kept}).code, 2) << "no pack at all";
+    auto bytes = read_file(pack).value();
+    bytes[bytes.find("log/checkpoint") + 40] ^= 1;
+    EXPECT_NE(tilsyn({"verify", file("bad.zip", bytes)}).code, 0);
+    EXPECT_EQ(on_data({"evidence", "--from", "yesterday", "--to", "2100-01-01", "--output", pack}).code, 2);
 }
 
 TEST_F(WithData, ExceptionsHaveAnEnd) {

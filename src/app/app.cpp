@@ -177,16 +177,15 @@ Result<void> App::make_log_key(const std::string& origin) {
 
 Result<std::shared_ptr<log::Signer>> App::signer() {
     const std::scoped_lock lock(mutex_);
-    if (!signer_) {
+    // A command may have changed the key while this process runs: write_file() makes a new file.
+    std::error_code ignored;
+    const auto written = std::filesystem::last_write_time(log_key(), ignored);
+    if (!signer_ || written != signer_key_written_) {
         TRY(auto opened, log::Signer::open({log_key(), log_memory()}));
         signer_ = std::move(opened);
+        signer_key_written_ = written;
     }
     return signer_;
-}
-
-void App::forget_signer() {
-    const std::scoped_lock lock(mutex_);
-    signer_.reset();
 }
 
 Result<void> App::use_policy(policy::Loaded loaded) {

@@ -60,9 +60,9 @@ class App {
     log::Tree& tree() { return tree_; }
     std::filesystem::path log_key() const;
     std::filesystem::path log_memory() const;
-    // Opened when it is first asked for. Code::not_found: this node has no key, so another one signs.
+    // Opened when it is first asked for, and anew when the key file has changed. Code::not_found: this node has no key,
+    // so another one signs.
     Result<std::shared_ptr<log::Signer>> signer();
-    void forget_signer();  // its files were changed
     // Shared, because a policy that adds registers replaces it under the feet of a request.
     std::shared_ptr<registers::Service> registers() const;
     // The policy in force with everything a run needs; null until one has been applied.
@@ -92,7 +92,8 @@ class App {
     std::unique_ptr<db::Pool> readers_, query_pool_;
     std::unique_ptr<log::Committer> committer_;
     log::Tree tree_;
-    std::shared_ptr<log::Signer> signer_;  // guarded by mutex_
+    std::shared_ptr<log::Signer> signer_;  // guarded by mutex_, as is the time its key file was written
+    std::filesystem::file_time_type signer_key_written_{};
     std::mutex changing_;       // one policy is put in force at a time: a request may ask while the service reloads
     mutable std::mutex mutex_;  // guards plan_, policy_version_ and registers_
     std::shared_ptr<const schedule::Plan> plan_;

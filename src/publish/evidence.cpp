@@ -145,10 +145,10 @@ class Maker {
             TRY(policy_text_, read_file(source_.witnesses, most_policy_bytes));
         }
         const bool asks = !policy_text_.empty();
-        TRY(auto covering, log::checkpoint_covering(db_, after_, asks));
+        TRY(auto covering, signed_by_current_key(asks));
         if (!covering) {
             made_.repeatable = !asks;
-            TRY(covering, log::checkpoint_covering(db_, after_, false));
+            TRY(covering, signed_by_current_key(false));
         }
         if (!covering) {
             made_.repeatable = false;
@@ -160,6 +160,15 @@ class Maker {
         made_.witnessed = checkpoint_.cosignatures > 0;
         made_.whole = internal() && request_.controls.empty();
         return {};
+    }
+
+    // The oldest that covers the period; before a change of keys others signed, whom the reader need not know.
+    Result<std::optional<log::StoredCheckpoint>> signed_by_current_key(bool witnessed) {
+        for (auto size = after_;;) {
+            TRY(auto found, log::checkpoint_covering(db_, size, witnessed));
+            if (!found || log::open_checkpoint(found->note, source_.signer->ring().verifier())) return found;
+            size = found->size + 1;
+        }
     }
 
     Result<void> load_policies() {
@@ -255,7 +264,9 @@ class Maker {
         if (!policy_text_.empty()) TRY_VOID(pack_.add("log/witnesses", policy_text_));
         TRY(const auto kept, log::checkpoints_between(db_, first_, checkpoint_.size));
         for (const auto& earlier : kept)
-            if (earlier.size != checkpoint_.size)
+            // Whole packs tell of earlier keys themselves (log.rotate); others speak of the current one alone.
+            if (earlier.size != checkpoint_.size &&
+                (made_.whole || log::open_checkpoint(earlier.note, source_.signer->ring().verifier())))
                 TRY_VOID(pack_.add("log/checkpoints/" + std::to_string(earlier.size), earlier.note));
         if (made_.whole) {
             for (const auto& tile : log::bundles_of(checkpoint_.size)) {

@@ -52,6 +52,7 @@ class Check {
         else
             read_proofs();
         for (auto& rows : rows_) compare_rows(rows, INT64_MAX, nullptr);
+        judge_earlier_keys();
         judge_witnesses();
         return std::move(verdict_);
     }
@@ -138,12 +139,17 @@ class Check {
 
     // Signed by the log: its root must be that of the entries, or provable to be.
     void hold(std::string_view name, std::string_view bytes) {
-        const auto opened = open_checkpoint(bytes, verdict_.key);
-        if (!opened) {
-            auto why = opened.error();
-            why.where = Position{std::string(name), 0, 0};
-            return bad(why);
+        auto opened = open_checkpoint(bytes, verdict_.key);
+        if (!opened && opened.error().code == Code::unauthorized) {
+            // Perhaps by a key that was changed since: the log itself tells, once it has been read.
+            const auto note = parse_note(bytes);
+            auto claimed = note ? parse_checkpoint(note->text) : Result<Checkpoint>(std::unexpected(note.error()));
+            if (claimed) {
+                by_others_.push_back({std::string(name), *note, opened.error()});
+                opened = SignedCheckpoint{*std::move(claimed), *note};
+            }
         }
+        if (!opened) return bad(Error(opened.error()).at({std::string(name), 0, 0}));
         ++verdict_.checkpoints;
         const auto& [size, root] = std::pair(opened->checkpoint.size, opened->checkpoint.root);
         const auto [known, fresh] = roots_.emplace(size, root);
@@ -221,6 +227,10 @@ class Check {
             bad("log.pack-line", {}, index);
         }
         if (kind == "clock.step") newest_.reset();  // the log tells of it itself
+        if (kind == "log.rotate" && verdict_.whole) {
+            const auto key = parse_vkey(parsed->text("vkey")), old = parse_vkey(parsed->text("old"));
+            if (key && old) key_changes_.emplace_back(*key, *old);
+        }
         if (kind == "node.start") ++verdict_.started;
         if (kind == "node.stop") ++verdict_.ended;
         if (const auto control = parsed->text("c"); !control.empty()) {
@@ -295,6 +305,18 @@ class Check {
             bad("log.pack-disclosed", {{"field", std::string(field)}}, index);
     }
 
+    // A change of keys is an entry that names both. It counts when the newer of them is trusted already, so that the
+    // key the reader knows vouches for the one before it, and so on back.
+    void judge_earlier_keys() {
+        std::vector<VerifierKey> trusted{verdict_.key};
+        for (auto change = key_changes_.rbegin(); change != key_changes_.rend(); ++change)
+            if (std::ranges::find(trusted, change->first) != trusted.end()) trusted.push_back(change->second);
+        for (const auto& held : by_others_) {
+            if (open_note(held.note, trusted)) continue;
+            bad(Error(held.why).at({held.name, 0, 0}));
+        }
+    }
+
     void judge_witnesses() {
         auto policy = options_->policy;
         if (!policy && zip_.find("log/witnesses") != nullptr) {
@@ -326,6 +348,13 @@ class Check {
     std::map<std::string, Last> controls_;
     std::vector<Rows> rows_;
     std::optional<Timestamp> newest_;
+    struct ByOther {
+        std::string name;
+        Note note;
+        Error why;
+    };
+    std::vector<ByOther> by_others_;                                // signed by a key that is not known yet
+    std::vector<std::pair<VerifierKey, VerifierKey>> key_changes_;  // new and old, in the order of the log
     std::vector<std::pair<std::string, std::int64_t>> beyond_;
 };
 

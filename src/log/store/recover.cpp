@@ -92,7 +92,11 @@ Result<VerifierKey> use_ring(Committer& committer, const KeyRing& ring, const st
                              std::string_view action, std::string_view by) {
     const auto key = ring.verifier();
     TRY_VOID(committer.write([&](WriteContext& context) -> Result<void> {
-        context.append(Entry("log.rotate").text("action", action).text("vkey", to_string(key)).private_text("by", by));
+        Entry entry("log.rotate");
+        entry.text("action", action).text("vkey", to_string(key));
+        // Whoever trusts the new key and has the whole log can trust what the old one signed.
+        if (ring.keys.size() > 1) entry.text("old", to_string(ring.verifier(1)));
+        context.append(std::move(entry.private_text("by", by)));
         return {};
     }));
     TRY_VOID(write_file(key_file, to_string(ring), 0600));
