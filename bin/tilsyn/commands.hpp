@@ -19,6 +19,7 @@ cli::Table sign_off_commands();  // sign-off ...
 cli::Table follow_commands();    // finding, exception
 cli::Table log_commands();       // log ...
 cli::Table evidence_commands();  // evidence, verify
+cli::Table witness_commands();   // witness
 cli::Table keeping_commands();   // key
 cli::Table meta_commands();      // completion, man
 

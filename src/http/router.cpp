@@ -176,7 +176,8 @@ std::expected<const Route*, Response> Router::find(Request& request, const Arriv
     const auto limit = route->access.body_limit;
     if (limit == 0) return refuse(413, "http.no-body-here");
     if (arrival.body_bytes > limit) return refuse(413, "http.body-too-large", {{"limit", std::to_string(limit)}});
-    if (!accepted_body(request.header("content-type"))) return refuse(415, "http.wrong-content-type");
+    if (route->access.bodies == Bodies::ours && !accepted_body(request.header("content-type")))
+        return refuse(415, "http.wrong-content-type");
     // We would store what we cannot read.
     if (!request.header("content-encoding").empty()) return refuse(415, "http.encoded-body");
     return route;

@@ -46,14 +46,19 @@ int status_of(Code code);
 
 enum class Auth { public_, read, write, admin };  // what a key must be allowed to do
 enum class Rate { light, heavy };                 // heavy: few at a time (imports, exports)
+// Which bodies may come: JSON, CSV and plain bytes, which no form of a web page can send; or any, as the protocols of
+// others demand. Only for a route where nobody's rights are at stake.
+enum class Bodies { ours, any };
 
-// Everything a route must say about itself. There are no defaults: a route without one of these does not
-// compile.
+// Everything a route must say about itself. Who, how much and how often have no defaults: a route without one of them
+// does not compile.
 struct Access {
     Auth auth;
     std::size_t body_limit;  // bytes; 0: no body accepted
     Rate rate;
-    constexpr Access(Auth a, std::size_t limit, Rate r) : auth(a), body_limit(limit), rate(r) {}
+    Bodies bodies;
+    constexpr Access(Auth a, std::size_t limit, Rate r, Bodies b = Bodies::ours)
+        : auth(a), body_limit(limit), rate(r), bodies(b) {}
 };
 
 using Handler =

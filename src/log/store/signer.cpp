@@ -1,39 +1,16 @@
 #include "log/store/signer.hpp"
 
-#include <fmt/format.h>
 #include <sys/stat.h>
-
-#include <cstring>
 
 #include "base/file.hpp"
 #include "base/text.hpp"
-#include "crypto/hash.hpp"
+#include "log/private_key.hpp"
 
 namespace tilsyn::log {
 namespace {
 
-constexpr std::string_view private_key = "PRIVATE+KEY+";
 constexpr std::uint64_t most_key_bytes = 4096;
 constexpr auto lock_wait = std::chrono::seconds(10);
-
-Result<crypto::SigningKey> parse_private(std::string_view line, std::string& origin) {
-    const auto refuse = [] { return fail(Code::invalid, "log.bad-key"); };
-    if (!line.starts_with(private_key)) return refuse();
-    const auto parts = line.substr(private_key.size());
-    const auto first = parts.find('+');
-    const auto second = first == parts.npos ? first : parts.find('+', first + 1);
-    if (second == parts.npos) return refuse();
-    auto bytes = crypto::parse_base64(parts.substr(second + 1));
-    if (!bytes || bytes->size() != 33 || bytes->front() != std::uint8_t(KeyType::ed25519)) return refuse();
-    crypto::SigningKey::Seed seed{};
-    std::memcpy(seed.data(), bytes->data() + 1, seed.size());
-    crypto::SigningKey key(seed);
-    origin = parts.substr(0, first);
-    if (!valid_key_name(origin)) return refuse();
-    const auto id = fmt::format("{:08x}", verifier_key(origin, KeyType::ed25519, key.public_key()).id);
-    if (id != parts.substr(first + 1, second - first - 1)) return refuse();
-    return key;
-}
 
 }  // namespace
 
@@ -41,11 +18,10 @@ Result<KeyRing> parse_key_ring(std::string_view text) {
     KeyRing ring;
     for (const auto line : split(text, '\n')) {
         if (trim(line).empty()) continue;
-        std::string origin;
-        TRY(auto key, parse_private(trim(line), origin));
-        if (!ring.keys.empty() && origin != ring.origin) return fail(Code::invalid, "log.bad-key");
-        ring.origin = origin;
-        ring.keys.push_back(key);
+        TRY(auto key, parse_private_key(trim(line), KeyType::ed25519));
+        if (!ring.keys.empty() && key.name != ring.origin) return fail(Code::invalid, "log.bad-key");
+        ring.origin = key.name;
+        ring.keys.push_back(std::move(key.key));
     }
     if (ring.keys.empty()) return fail(Code::invalid, "log.bad-key");
     return ring;
@@ -53,13 +29,7 @@ Result<KeyRing> parse_key_ring(std::string_view text) {
 
 std::string to_string(const KeyRing& ring) {
     std::string out;
-    for (std::size_t i = 0; i < ring.keys.size(); ++i) {
-        const auto seed = ring.keys[i].seed();
-        std::string bytes(1, char(KeyType::ed25519));
-        bytes += crypto::as_text(seed);
-        out += fmt::format("{}{}+{:08x}+{}\n", private_key, ring.origin, ring.verifier(i).id,
-                           crypto::base64(crypto::as_bytes(bytes)));
-    }
+    for (const auto& key : ring.keys) out += to_string(PrivateKey{ring.origin, KeyType::ed25519, key}) + "\n";
     return out;
 }
 
