@@ -142,8 +142,9 @@ std::optional<Duration> accuracy_of(const TS_ACCURACY* accuracy) {
     return good ? std::optional(sum) : std::nullopt;
 }
 
-std::string join_reason(std::string reason, std::string_view more) {
-    return more.empty() ? reason : reason.empty() ? std::string(more) : reason + ", " + std::string(more);
+void add_reason(std::string& reason, std::string_view more) {
+    if (!reason.empty() && !more.empty()) reason += ", ";
+    reason += more;
 }
 
 // The authority's own words for why there is no stamp: status, failure and text.
@@ -162,12 +163,11 @@ Fail refused(const TS_STATUS_INFO* info, std::int64_t status) {
         std::size_t(status) < states.size() ? std::string(states[std::size_t(status)]) : std::to_string(status);
     if (const auto* bits = TS_STATUS_INFO_get0_failure_info(info))
         for (const auto& [bit, name] : failures)
-            if (ASN1_BIT_STRING_get_bit(bits, bit) == 1) reason = join_reason(reason, name);
-    std::string words;
+            if (ASN1_BIT_STRING_get_bit(bits, bit) == 1) add_reason(reason, name);
     if (const auto* texts = TS_STATUS_INFO_get0_text(info))
         for (int i = 0; i < std::min(sk_ASN1_UTF8STRING_num(texts), 8); ++i)
-            words = join_reason(words, bytes_of(sk_ASN1_UTF8STRING_value(texts, i)));
-    return fail(Code::unavailable, "stamp.refused", {{"reason", plain(join_reason(reason, words))}});
+            add_reason(reason, bytes_of(sk_ASN1_UTF8STRING_value(texts, i)));
+    return fail(Code::unavailable, "stamp.refused", {{"reason", plain(reason)}});
 }
 
 // A stamp taken apart. Everything belongs to `response`.

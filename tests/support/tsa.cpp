@@ -58,11 +58,11 @@ std::string replaced(std::string text, std::string_view what, std::string_view b
 Tsa::Tsa() : Tsa(Options{}) {}
 
 Tsa::Tsa(const Options& options) : options_(options) {
-    (void)write_file(path("ca.cnf"), ca_settings);
-    (void)write_file(path("index.txt"), "");
-    (void)write_file(path("serial"), "4710\n");
-    (void)write_file(path("ts.cnf"), replaced(replaced(std::string(tsa_settings), "DIGEST", options.digest), "ACCEPTS",
-                                              options.accepts));
+    write("ca.cnf", ca_settings);
+    write("index.txt", "");
+    write("serial", "4710\n");
+    write("ts.cnf",
+          replaced(replaced(std::string(tsa_settings), "DIGEST", options.digest), "ACCEPTS", options.accepts));
     const std::string algorithm = options.key == "rsa" ? "-algorithm RSA -pkeyopt rsa_keygen_bits:2048"
                                                        : "-algorithm EC -pkeyopt ec_paramgen_curve:P-256";
     for (const std::string name : {"ca", "tsa"}) {
@@ -82,7 +82,7 @@ std::string Tsa::ca() const {
 }
 
 std::string Tsa::reply(std::string_view request) const {
-    (void)write_file(path("query"), request);
+    write("query", request);
     run("openssl ts -reply -config ts.cnf -queryfile query -out reply");
     return read_file(path("reply")).value();
 }
@@ -102,7 +102,7 @@ time=GENERALIZEDTIME:)" + says.time +
     fields += "[imprint]\nalgorithm=SEQUENCE:algorithm\nhash=FORMAT:HEX,OCTETSTRING:" + imprint +
               "\n[algorithm]\nname=OID:sha256\nnone=NULL\n";
     if (!says.accuracy.empty()) fields += "[accuracy]\n" + says.accuracy + "\n";
-    (void)write_file(path("info.cnf"), fields);
+    write("info.cnf", fields);
     run("openssl asn1parse -genconf info.cnf -noout -out info");
     run("openssl cms -sign -cades -binary -nodetach -in info -econtent_type 1.2.840.113549.1.9.16.1.4 -md " +
         options_.digest + " -signer tsa.pem -inkey tsa.key -outform DER -out token");
@@ -114,11 +114,15 @@ time=GENERALIZEDTIME:)" + says.time +
 }
 
 std::string Tsa::openssl_refuses(std::string_view stamp, std::string_view data, const std::string& options) const {
-    (void)write_file(path("checked"), stamp);
-    (void)write_file(path("data"), data);
+    write("checked", stamp);
+    write("data", data);
     const auto ran = run_command("cd " + folder().string() +
                                  " && openssl ts -verify -in checked -data data -CAfile ca.pem " + options + " 2>&1");
     return ran.status == 0 && ran.output.find("Verification: OK") != ran.output.npos ? std::string() : ran.output;
+}
+
+void Tsa::write(std::string_view name, std::string_view content) const {
+    if (!write_file(path(name), content)) throw std::runtime_error("cannot write " + path(name).string());
 }
 
 void Tsa::run(const std::string& command) const {

@@ -43,6 +43,7 @@ class Tsa {
 
   private:
     std::filesystem::path path(std::string_view name) const { return folder_.path() / name; }
+    void write(std::string_view name, std::string_view content) const;
     void run(const std::string& command) const;
 
     TemporaryFolder folder_;

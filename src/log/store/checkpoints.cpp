@@ -38,6 +38,11 @@ Result<std::optional<StoredCheckpoint>> first(db::Connection& connection, const 
     return found;
 }
 
+Stamp read_stamp(const db::Row& row) {
+    const auto token = row.blob(2);
+    return {row.integer(0), std::string(row.text(1)), std::string(token.begin(), token.end()), row.time(3)};
+}
+
 constexpr std::string_view is_witnessed = "EXISTS(SELECT 1 FROM log_cosignature s WHERE s.size = c.size)";
 
 }  // namespace
@@ -103,15 +108,24 @@ Result<void> keep_stamp(Committer& committer, const Stamp& stamp) {
     });
 }
 
+Result<std::optional<Stamp>> newest_stamp(db::Connection& connection, std::string_view tsa) {
+    std::optional<Stamp> out;
+    TRY_VOID(
+        connection.each("SELECT size, tsa, token, stamped_at FROM log_stamp WHERE tsa = ? ORDER BY size DESC LIMIT 1",
+                        std::array<db::Value, 1>{std::string(tsa)}, [&](const db::Row& row) -> Result<bool> {
+                            out = read_stamp(row);
+                            return false;
+                        }));
+    return out;
+}
+
 Result<std::vector<Stamp>> stamps_between(db::Connection& connection, std::int64_t from_size, std::int64_t to_size) {
     std::vector<Stamp> out;
     TRY_VOID(
         connection.each("SELECT size, tsa, token, stamped_at FROM log_stamp WHERE size >= ? AND size <= ? "
                         "ORDER BY size, tsa",
                         std::array<db::Value, 2>{from_size, to_size}, [&](const db::Row& row) -> Result<bool> {
-                            const auto token = row.blob(2);
-                            out.push_back({row.integer(0), std::string(row.text(1)),
-                                           std::string(token.begin(), token.end()), row.time(3)});
+                            out.push_back(read_stamp(row));
                             return true;
                         }));
     return out;

@@ -42,6 +42,8 @@ struct Stamp {
     Timestamp at{};     // genTime
 };
 Result<void> keep_stamp(Committer& committer, const Stamp& stamp);
+// Of the largest checkpoint that this authority has stamped.
+Result<std::optional<Stamp>> newest_stamp(db::Connection& connection, std::string_view tsa);
 Result<std::vector<Stamp>> stamps_between(db::Connection& connection, std::int64_t from_size, std::int64_t to_size);
 
 }  // namespace tilsyn::log
