@@ -72,11 +72,11 @@ Result<std::vector<WitnessState>> Witnessing::run_once(Timestamp now) {
         const bool due = now >= attempt.next || now < attempt.last;
         const bool wanted = newest && (!state.at || state.size < newest->size);
         if (wanted && due && !(options_.stopping && options_.stopping())) {
-            auto asked = ask(witness, *newest, state.size);
+            const auto asked = ask(witness, *newest, state.size);
             attempt.failures = asked ? 0 : attempt.failures + 1;
             attempt.last = now;
             attempt.next = now + (asked ? options_.every : pause_after(attempt.failures));
-            attempt.trouble = asked ? std::nullopt : std::optional(std::move(asked).error());
+            attempt.trouble = asked ? std::nullopt : std::optional(asked.error());
             attempt.alarm = attempt.trouble && is_alarm(*attempt.trouble);
             if (asked) TRY_VOID(look(witness, state));
         }

@@ -29,7 +29,9 @@ class OwnLog {
     explicit OwnLog(const std::filesystem::path& key_file)
         : database_(db::Engine::sqlite), writer_(db::open(database_.location(), db::Access::read_write).value()) {
         EXPECT_TRUE(db::migrate(*writer_, log::migrations(), clock_of_all().now()));
-        if (!std::filesystem::exists(key_file)) EXPECT_TRUE(log::Signer::create(key_file, "example.com/log"));
+        if (!std::filesystem::exists(key_file)) {
+            EXPECT_TRUE(log::Signer::create(key_file, "example.com/log"));
+        }
         committer_ = log::Committer::start({database_.location()}, clock_of_all()).value();
         signer_ = log::Signer::open({key_file, folder_.path() / "log.signed"}).value();
     }

@@ -32,7 +32,7 @@ class Client {
         sockaddr_in address{};
         address.sin_family = AF_INET;
         ::inet_pton(AF_INET, from, &address.sin_addr);
-        if (::bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) std::abort();
+        if (fd_ < 0 || ::bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) std::abort();
         address.sin_port = htons(port);
         ::inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
         connected_ = ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;

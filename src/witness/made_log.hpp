@@ -10,8 +10,9 @@ namespace tilsyn::witness::test {
 
 class MadeLog {
   public:
-    explicit MadeLog(std::string origin = "example.com/log", crypto::SigningKey key = crypto::SigningKey::generate())
-        : origin_(std::move(origin)), key_(std::move(key)) {}
+    explicit MadeLog(std::string origin = "example.com/log",
+                     const crypto::SigningKey& key = crypto::SigningKey::generate())
+        : origin_(std::move(origin)), key_(key) {}
 
     const std::string& origin() const { return origin_; }
     log::VerifierKey verifier() const { return log::verifier_key(origin_, log::KeyType::ed25519, key_.public_key()); }

@@ -32,7 +32,7 @@ std::string raw(std::string_view body, std::string_view headers = "Content-Type:
 class Served {
   public:
     Served(const std::filesystem::path& folder, const Clock& clock, std::function<void(Step)> at_step = {},
-           http::Limits limits = {}, Report report = {})
+           const http::Limits& limits = {}, Report report = {})
         : witness_(Witness::open({folder, "example.net/witness", std::move(at_step)}, clock).value()),
           server_(http::Server::start("127.0.0.1", 0, routes(*witness_, std::move(report)), {}, limits).value()) {}
     Witness& operator*() { return *witness_; }
@@ -49,7 +49,7 @@ class Served {
 class Service : public testing::Test {
   protected:
     Service() { log_.grow(5); }
-    std::unique_ptr<Served> serve(std::function<void(Step)> at_step = {}, http::Limits limits = {}) {
+    std::unique_ptr<Served> serve(std::function<void(Step)> at_step = {}, const http::Limits& limits = {}) {
         auto served = std::make_unique<Served>(folder_.path(), clock_, std::move(at_step), limits);
         EXPECT_TRUE((*served)->add_log(log_.verifier()));
         return served;
@@ -159,6 +159,7 @@ TEST_F(Service, SlowClientsHoldNobodyUp) {
     const auto served = serve({}, limits);
     const auto whole = raw(log_.request(0));
     std::vector<Client> slow;
+    slow.reserve(40);
     for (int i = 0; i < 40; ++i) {
         slow.emplace_back(served->port());
         ASSERT_TRUE(slow.back().send(whole.substr(0, i % 2 == 0 ? 30 : whole.size() - 10)));
@@ -198,6 +199,7 @@ constexpr int parallel = 64;
 std::vector<http::test::Answer> all_at_once(std::uint16_t port, const std::vector<std::string>& bodies) {
     std::vector<http::test::Answer> answers(bodies.size());
     std::vector<std::thread> threads;
+    threads.reserve(bodies.size());
     std::atomic<std::size_t> ready = 0;
     for (std::size_t i = 0; i < bodies.size(); ++i)
         threads.emplace_back([&, i] {
@@ -261,7 +263,7 @@ TEST_F(Service, OfManyGrowingSizesEachIsCosignedInOrderOrToldTheSize) {
     std::vector<std::thread> threads;
     std::atomic<int> strange = 0;
     for (int i = 1; i <= parallel; ++i)
-        threads.emplace_back([&, size = std::int64_t(5 + i)] {
+        threads.emplace_back([&, size = std::int64_t{5} + i] {
             Client client(served->port());
             for (std::int64_t old_size = 5; old_size <= size;) {
                 const auto answer = client.ask(raw(log_.request(old_size, size)));

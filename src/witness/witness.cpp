@@ -28,9 +28,10 @@ db::Blob blob_of(const log::Hash& hash) {
 // The note with the signatures that held, and nothing of what somebody may have put beside them.
 log::Note only_good(const log::Note& note, const std::vector<log::GoodSignature>& good) {
     log::Note out{note.text, {}};
-    for (const auto& [key, at] : good) {
-        const auto found = std::ranges::find_if(
-            note.signatures, [&](const log::NoteSignature& s) { return s.id == key.id && s.name == key.name; });
+    for (const auto& held : good) {
+        const auto found = std::ranges::find_if(note.signatures, [&](const log::NoteSignature& s) {
+            return s.id == held.key.id && s.name == held.key.name;
+        });
         if (found != note.signatures.end()) out.signatures.push_back(*found);
     }
     return out;

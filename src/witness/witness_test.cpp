@@ -175,7 +175,7 @@ TEST_F(Witnesses, AKeyWithoutItsMemoryDoesNotStart) {
     EXPECT_EQ(open().error().message.key, "witness.key-lost");
     fs::rename(file("elsewhere"), file("witness.key"));
     EXPECT_EQ(open("example.net/other").error().message.key, "witness.other-name");
-    fs::permissions(file("witness.key"), fs::perms(0640));
+    fs::permissions(file("witness.key"), fs::perms::group_read, fs::perm_options::add);
     EXPECT_EQ(open().error().message.key, "witness.key-open");
     ASSERT_TRUE(write_file(file("witness.key"), "PRIVATE+KEY+x+00000000+AAAA\n", 0600));
     EXPECT_EQ(open().error().message.key, "witness.bad-key");
