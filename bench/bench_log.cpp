@@ -54,6 +54,7 @@ double raw_groups(const test::FreshDatabase& database, int group, double seconds
 double waiting_writers(log::Committer& committer, int writers, double seconds) {
     std::atomic<std::int64_t> done = 0;
     std::vector<std::thread> threads;
+    threads.reserve(std::size_t(writers));
     const auto begun = Steady::now();
     for (int i = 0; i < writers; ++i)
         threads.emplace_back([&] {

@@ -29,7 +29,7 @@ Result<int> verify(cli::Invocation& call) {
         return 1;
     }
     if (!verified) return std::unexpected(verified.error());
-    const auto continues = app->environment().log_continues(*reader);
+    const auto continues = app->log_continues(*reader);
     if (!continues) {
         if (continues.error().code != Code::conflict) return std::unexpected(continues.error());
         call.err() << call.terminal.red(render(continues.error(), call.lang)) << "\n";
@@ -68,7 +68,7 @@ Result<int> key(cli::Invocation& call) {
     TRY(const auto signer, app->signer());
     TRY(const auto reader, app->readers().get());
     TRY(const auto newest, log::newest_checkpoint(*reader));
-    TRY(const auto witnessed, log::newest_witnessed(*reader));
+    TRY(const auto witnessed, app->newest_witnessed(*reader));
     const auto& ring = signer->ring();
     if (call.json) {
         json keys = json::array();
@@ -78,7 +78,7 @@ Result<int> key(cli::Invocation& call) {
                           {"key_file", app->log_key().string()},
                           {"memory_file", app->log_memory().string()},
                           {"newest", to_json(newest)},
-                          {"witnessed", to_json(witnessed)}});
+                          {"witnessed", witnessed ? to_json(witnessed->checkpoint) : json()}});
         return 0;
     }
     const Moments moments(*app);
@@ -94,25 +94,19 @@ Result<int> key(cli::Invocation& call) {
     else
         call.out() << call.tr("cli.log-unsigned") << "\n";
     if (witnessed)
-        call.out() << call.tr("cli.log-witnessed", {{"size", std::to_string(witnessed->size)},
-                                                    {"count", std::to_string(witnessed->cosignatures)},
-                                                    {"time", moments.at(witnessed->signed_at)}})
+        call.out() << call.tr("cli.log-witnessed", {{"size", std::to_string(witnessed->checkpoint.size)},
+                                                    {"count", std::to_string(witnessed->by.size())},
+                                                    {"time", moments.at(witnessed->at)}})
                    << "\n";
     else
         call.out() << call.terminal.yellow(call.tr("cli.log-unwitnessed")) << "\n";
     return 0;
 }
 
-// Signed now when the log has moved, else the newest there is.
-Result<log::StoredCheckpoint> current(app::App& app, db::Connection& reader) {
-    TRY(const auto signer, app.signer());
-    return signer->sign(app.committer(), reader, app.tree(), app.clock());
-}
-
 Result<int> checkpoint(cli::Invocation& call) {
     TRY(const auto app, open(call));
     TRY(const auto reader, app->readers().get());
-    TRY(const auto stored, current(*app, *reader));
+    TRY(const auto stored, app->sign(*reader));
     if (call.json)
         print_json(call, to_json(stored));
     else
@@ -134,7 +128,7 @@ Result<int> prove(cli::Invocation& call) {
     const auto index = *parsed;
     TRY(const auto app, open(call));
     TRY(const auto reader, app->readers().get());
-    TRY(const auto stored, current(*app, *reader));
+    TRY(const auto stored, app->sign(*reader));
     log::TlogProof proof{index, {}, {}, stored.note};
     TRY(proof.hashes, app->tree().inclusion(*reader, index, stored.size));
     TRY_VOID(log::each_entry(*reader, index, index + 1, [&](std::int64_t, std::string_view body) -> Result<void> {
@@ -183,7 +177,7 @@ Result<int> export_all(cli::Invocation& call) {
     TRY(const auto app, open(call));
     TRY(const auto signer, app->signer());
     TRY(const auto reader, app->readers().get());
-    TRY(const auto stored, current(*app, *reader));
+    TRY(const auto stored, app->sign(*reader));
     cli::Progress progress(call.terminal, call.tr("cli.log-exporting"));
     TRY(const auto done, log::export_log(*reader, app->tree(), stored, signer->ring().verifier(), call.get("DIR"),
                                          [&](auto at, auto total) { progress.update(at, total); }));

@@ -44,10 +44,16 @@ Result<http::Response> entries(App& app, const http::Request& request) {
 }
 
 // What anybody may have, since it tells nothing but how much there is: the newest signed checkpoint, or the newest that
-// a witness has cosigned.
+// enough witnesses have cosigned.
 Result<http::Response> checkpoint(App& app, bool witnessed) {
     TRY(const auto reader, Reader::get(app));
-    TRY(const auto stored, witnessed ? log::newest_witnessed(*reader) : log::newest_checkpoint(*reader));
+    std::optional<log::StoredCheckpoint> stored;
+    if (witnessed) {
+        TRY(auto newest, app.newest_witnessed(*reader));
+        if (newest) stored = std::move(newest->checkpoint);
+    } else {
+        TRY(stored, log::newest_checkpoint(*reader));
+    }
     if (!stored) return fail(Code::not_found, witnessed ? "api.log-not-witnessed" : "api.log-not-signed");
     http::Response response;
     response.content_type = "text/plain; charset=utf-8";

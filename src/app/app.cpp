@@ -188,6 +188,36 @@ Result<std::shared_ptr<log::Signer>> App::signer() {
     return signer_;
 }
 
+Result<log::StoredCheckpoint> App::sign(db::Connection& reader) {
+    {
+        const std::scoped_lock lock(mutex_);
+        if (refused_) return std::unexpected(*refused_);
+    }
+    TRY(const auto own, signer());
+    return own->sign(*committer_, reader, tree_, *clock_);
+}
+
+void App::refuse_to_sign(std::optional<Error> why) {
+    const std::scoped_lock lock(mutex_);
+    refused_ = std::move(why);
+}
+
+Result<void> App::log_continues(db::Connection& reader) {
+    {
+        const std::scoped_lock lock(mutex_);
+        if (refused_) return std::unexpected(*refused_);
+    }
+    const auto own = signer();
+    if (!own && own.error().code == Code::not_found) return {};  // another node signs, and compares
+    if (!own) return std::unexpected(own.error());
+    return (*own)->compare(reader, tree_);
+}
+
+Result<std::optional<log::Witnessed>> App::newest_witnessed(db::Connection& reader) const {
+    TRY(const auto policy, log::read_witness_policy(witnesses()));
+    return log::newest_witnessed(reader, policy);
+}
+
 Result<void> App::use_policy(policy::Loaded loaded) {
     TRY(auto calendar, loaded.policy.calendar());
     std::string seed;
@@ -287,12 +317,7 @@ checks::Environment App::environment() {
     environment.readers = readers_.get();
     environment.data_folder = data_.string();
     environment.hostname = hostname();
-    environment.log_continues = [this](db::Connection& reader) -> Result<void> {
-        const auto own = signer();
-        if (!own && own.error().code == Code::not_found) return {};  // another node signs, and compares
-        if (!own) return std::unexpected(own.error());
-        return (*own)->compare(reader, tree_);
-    };
+    environment.log_continues = [this](db::Connection& reader) { return log_continues(reader); };
     return environment;
 }
 

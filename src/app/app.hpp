@@ -2,18 +2,21 @@
 //
 // A data folder: tilsyn.db (unless --database names a PostgreSQL), policy/ (the policy as the company edits it),
 // evidence/ (files attached to sign-offs), log.key (what signs the control log) and log.signed (what it signed last),
-// tilsyn.toml (settings), all of it readable by its owner only.
+// witnesses and tsa.toml (who outside vouches for the log), tilsyn.toml (settings), all of it readable by its owner
+// only.
 #pragma once
 #include <atomic>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "db/db.hpp"
 #include "log/store/signer.hpp"
+#include "log/store/witnessed.hpp"
 #include "policy/load.hpp"
 #include "registers/service.hpp"
 #include "schedule/engine.hpp"
@@ -63,6 +66,14 @@ class App {
     // Opened when it is first asked for, and anew when the key file has changed. Code::not_found: this node has no key,
     // so another one signs.
     Result<std::shared_ptr<log::Signer>> signer();
+    // The one way to a new checkpoint. Errors as those of signer() and Signer::sign, and what refuse_to_sign was told.
+    Result<log::StoredCheckpoint> sign(db::Connection& reader);
+    // A witness has seen another log than this one; nullopt: none has, as far as is known. Any thread.
+    void refuse_to_sign(std::optional<Error> why);
+    // Is the log what was signed last, and what witnesses have seen? Code::conflict: it is not.
+    Result<void> log_continues(db::Connection& reader);
+    std::filesystem::path witnesses() const { return data_ / "witnesses"; }
+    Result<std::optional<log::Witnessed>> newest_witnessed(db::Connection& reader) const;
     // Shared, because a policy that adds registers replaces it under the feet of a request.
     std::shared_ptr<registers::Service> registers() const;
     // The policy in force with everything a run needs; null until one has been applied.
@@ -94,8 +105,9 @@ class App {
     log::Tree tree_;
     std::shared_ptr<log::Signer> signer_;  // guarded by mutex_, as is the time its key file was written
     std::filesystem::file_time_type signer_key_written_{};
-    std::mutex changing_;       // one policy is put in force at a time: a request may ask while the service reloads
-    mutable std::mutex mutex_;  // guards plan_, policy_version_ and registers_
+    std::optional<Error> refused_;  // guarded by mutex_
+    std::mutex changing_;           // one policy is put in force at a time: a request may ask while the service reloads
+    mutable std::mutex mutex_;      // guards plan_, policy_version_ and registers_
     std::shared_ptr<const schedule::Plan> plan_;
     std::int64_t policy_version_ = 0;
     std::vector<std::shared_ptr<const schedule::Plan>> kept_;  // the register service refers to the catalogue of one

@@ -11,15 +11,15 @@
 namespace tilsyn::app {
 
 struct Erased {
-    std::int64_t values = 0;       // salts and values of the control log
-    std::int64_t changes = 0;      // of the registers' history, blanked
-    std::int64_t others = 0;       // findings, exceptions, sign-offs, observations, names of keys
-    std::int64_t log_index = -1;   // the entry private.erase
-    std::vector<std::string> left; // rows in force that still mention the person: "contracts/12"; theirs to mend
+    std::int64_t values = 0;        // salts and values of the control log
+    std::int64_t changes = 0;       // of the registers' history, blanked
+    std::int64_t others = 0;        // findings, exceptions, sign-offs, observations, names of keys
+    std::int64_t log_index = -1;    // the entry private.erase
+    std::vector<std::string> left;  // rows in force that still mention the person: "contracts/12"; theirs to mend
 };
 
-// `person`: id in the register people. Code::conflict: the row is still there; remove it first. Code::not_found: nothing
-// is known of such a person. Backups hold what they hold until they have run out: docs/control-log.md.
+// `person`: id in the register people. Code::conflict: the row is still there; remove it first. Code::not_found:
+// nothing is known of such a person. Backups hold what they hold until they have run out: docs/control-log.md.
 Result<Erased> erase_person(App& app, std::string_view person, std::string_view reason, std::string_view by);
 
 }  // namespace tilsyn::app

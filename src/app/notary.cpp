@@ -4,7 +4,8 @@
 
 namespace tilsyn::app {
 
-Notary::Notary(App& app, Duration every) : app_(&app), every_(every), thread_([this] { work(); }) {}
+Notary::Notary(App& app, Duration every, std::function<void()> before_first)
+    : app_(&app), every_(every), before_first_(std::move(before_first)), thread_([this] { work(); }) {}
 
 Notary::~Notary() {
     {
@@ -21,6 +22,7 @@ Notary::State Notary::state() const {
 }
 
 void Notary::work() {
+    if (before_first_) before_first_();
     for (;;) {
         sign();
         std::unique_lock lock(mutex_);
@@ -31,9 +33,8 @@ void Notary::work() {
 
 void Notary::sign() {
     const auto attempt = [&]() -> Result<log::StoredCheckpoint> {
-        TRY(const auto signer, app_->signer());
         TRY(const auto reader, app_->readers().get());
-        return signer->sign(app_->committer(), *reader, app_->tree(), app_->clock());
+        return app_->sign(*reader);
     };
     const auto done = attempt();
     {

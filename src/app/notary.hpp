@@ -1,7 +1,8 @@
-// Signs the newest head of the control log when it has moved, in a thread of its own: nothing that checks or serves waits
-// for it.
+// Signs the newest head of the control log when it has moved, in a thread of its own: nothing that checks or serves
+// waits for it.
 #pragma once
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -12,8 +13,8 @@ namespace tilsyn::app {
 
 class Notary {
   public:
-    // Every `every`, if there is something new.
-    Notary(App& app, Duration every);
+    // Every `every`, if there is something new. `before_first`, which may wait, is called in the thread.
+    Notary(App& app, Duration every, std::function<void()> before_first = {});
     ~Notary();  // signs what is left
     Notary(const Notary&) = delete;
     Notary& operator=(const Notary&) = delete;
@@ -30,6 +31,7 @@ class Notary {
 
     App* app_;
     Duration every_;
+    std::function<void()> before_first_;
     mutable std::mutex mutex_;  // guards what follows
     std::condition_variable changed_;
     State state_;

@@ -6,7 +6,6 @@
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "base/toml.hpp"
-#include "log/store/tree.hpp"
 #include "net/probe_http.hpp"
 
 namespace tilsyn::app {
@@ -15,9 +14,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration look_again = 1min;
-// The log is signed within seconds when it has moved. A checkpoint that has been overtaken for longer than this is not
-// the log as it is, and its stamp would make the entries since look later than they are.
-constexpr Duration longest_signing = 2min;
 constexpr Duration clocks_apart = 5min;
 
 const Tsa* find(std::span<const Tsa> tsas, std::string_view name) {
@@ -117,6 +113,8 @@ Stamper::Round Stamper::run_once(Timestamp now) {
         const bool due = now >= status.next || status.next > now + options_.every;
         if (tsa.retired) {
             status.state = State::retired;
+        } else if (options_.stopping && options_.stopping()) {
+            // as it was
         } else if (due || status.state == State::retired) {
             status.error.reset();
             if (auto done = look(tsa, status, now); !done) {
@@ -153,7 +151,7 @@ Result<void> Stamper::look(const Tsa& tsa, Status& status, Timestamp now) {
         TRY(checkpoint, log::newest_checkpoint(*reader));
         TRY(head, log::stored_head(*reader));
     }
-    if (!checkpoint || (checkpoint->size != head.size && checkpoint->signed_at < now - longest_signing)) {
+    if (!checkpoint || log::is_overtaken(*checkpoint, head, now)) {
         status.state = State::not_signed;
         status.next = now + look_again;
         return {};

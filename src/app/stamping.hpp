@@ -2,6 +2,7 @@
 // docs/time-stamps.md says what that proves.
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -34,6 +35,7 @@ class Stamper {
         Duration deadline = std::chrono::seconds(20);    // for one request
         Duration first_retry = std::chrono::minutes(1);  // doubled with each failure in a row ...
         Duration last_retry = std::chrono::hours(4);     // ... up to this
+        std::function<bool()> stopping = {};             // asked before each authority
     };
     Stamper(Options options, log::Committer& committer, db::Pool& readers);
 

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
-#include "base/file.hpp"
 #include "base/text.hpp"
+#include "log/store/tree.hpp"
+#include "log/store/witnessed.hpp"
 #include "net/probe_http.hpp"
 #include "witness/add_checkpoint.hpp"
 
@@ -12,7 +13,6 @@ namespace {
 
 using Witness = log::WitnessPolicy::Witness;
 
-constexpr std::uint64_t most_policy_bytes = 1u << 20;
 constexpr std::size_t most_answer_bytes = 64 * 1024;
 constexpr auto first_pause = std::chrono::minutes(1);
 constexpr auto longest_pause = std::chrono::hours(1);
@@ -43,20 +43,16 @@ Result<net::HttpResult> send(const Witness& witness, std::string body, Deadline 
 
 }  // namespace
 
-Result<log::WitnessPolicy> Witnessing::policy() const {
-    if (!std::filesystem::exists(options_.policy)) return log::WitnessPolicy();
-    TRY(const auto text, read_file(options_.policy, most_policy_bytes));
-    return log::WitnessPolicy::parse(text, options_.policy.string());
-}
-
 Result<std::vector<WitnessState>> Witnessing::run_once(Timestamp now) {
-    TRY(const auto policy, policy());
+    TRY(const auto policy, log::read_witness_policy(options_.policy));
     std::vector<WitnessState> states;
-    if (policy.witnesses().empty()) return states;
+    if (!policy) return states;
     std::optional<log::StoredCheckpoint> newest;
+    log::StoredHead head;
     const auto look = [&](const Witness& witness, WitnessState& state) -> Result<void> {
         TRY(const auto reader, readers_->get());
         TRY(newest, log::newest_checkpoint(*reader));
+        TRY(head, log::stored_head(*reader));
         TRY(const auto row, reader->one("SELECT size, cosigned_at FROM log_cosignature WHERE witness = ? "
                                         "ORDER BY size DESC LIMIT 1",
                                         {log::to_string(witness.key)}));
@@ -64,18 +60,20 @@ Result<std::vector<WitnessState>> Witnessing::run_once(Timestamp now) {
         state.at = row ? std::optional(row->time(1)) : std::nullopt;
         return {};
     };
-    for (const auto& witness : policy.witnesses()) {
+    for (const auto& witness : policy->witnesses()) {
         WitnessState state{witness.name, witness.key, witness.url};
         TRY_VOID(look(witness, state));
         auto& attempt = attempts_[log::to_string(witness.key) + " " + witness.url];
         // A clock that was set back must not keep us waiting until it has caught up.
         const bool due = now >= attempt.next || now < attempt.last;
-        const bool wanted = newest && (!state.at || state.size < newest->size);
+        const bool overtaken = newest && log::is_overtaken(*newest, head, now);
+        const bool wanted = newest && (!attempt.asked || (!overtaken && state.size < newest->size));
         if (wanted && due && !(options_.stopping && options_.stopping())) {
-            const auto asked = ask(witness, *newest, state.size);
+            const auto asked = ask(witness, *newest, state.size, !overtaken);
+            attempt.asked = attempt.asked || asked || is_alarm(asked.error());
             attempt.failures = asked ? 0 : attempt.failures + 1;
             attempt.last = now;
-            attempt.next = now + (asked ? options_.every : pause_after(attempt.failures));
+            attempt.next = now + (!asked ? pause_after(attempt.failures) : overtaken ? Duration(0) : options_.every);
             attempt.trouble = asked ? std::nullopt : std::optional(asked.error());
             attempt.alarm = attempt.trouble && is_alarm(*attempt.trouble);
             if (asked) TRY_VOID(look(witness, state));
@@ -87,7 +85,8 @@ Result<std::vector<WitnessState>> Witnessing::run_once(Timestamp now) {
     return states;
 }
 
-Result<void> Witnessing::ask(const Witness& witness, const log::StoredCheckpoint& newest, std::int64_t cosigned) {
+Result<void> Witnessing::ask(const Witness& witness, const log::StoredCheckpoint& newest, std::int64_t cosigned,
+                             bool keep_it) {
     const std::pair<std::string, std::string> who{"name", witness.name};
     if (witness.url.empty()) return fail(Code::invalid, "witness.no-url", {who});
     const auto deadline = Deadline::in(options_.patience);
@@ -102,7 +101,7 @@ Result<void> Witnessing::ask(const Witness& witness, const log::StoredCheckpoint
         switch (answer.status) {
             case 200:
                 if (answer.body_cut()) return fail(Code::corrupt, "witness.bad-answer", {who, {"status", "200"}});
-                return keep(witness, newest, answer.body);
+                return keep_it ? keep(witness, newest, answer.body) : Result<void>();
             case 403:
                 return fail(Code::forbidden, "witness.refuses-our-key", {who}).hint("witness.give-it-the-key");
             case 404:

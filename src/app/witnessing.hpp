@@ -40,18 +40,20 @@ class Witnessing {
     // Asks each witness that has not cosigned the newest checkpoint and whose turn it is; one that failed is asked
     // again after a minute, then two, four ... up to an hour. States in the order of the policy. An Error: our own
     // trouble (policy, database). One thread at a time.
+    // Each is asked once in the life of this object, whatever it has cosigned: it may have seen more of the log than
+    // there is now. A checkpoint that the log has overtaken (is_overtaken) is shown to it for that alone.
     Result<std::vector<WitnessState>> run_once(Timestamp now);
 
   private:
     struct Attempt {
+        bool asked = false;
         Timestamp last{}, next{};
         int failures = 0;
         std::optional<Error> trouble;
         bool alarm = false;
     };
-    Result<log::WitnessPolicy> policy() const;
     Result<void> ask(const log::WitnessPolicy::Witness& witness, const log::StoredCheckpoint& newest,
-                     std::int64_t cosigned);
+                     std::int64_t cosigned, bool keep_it);
     Result<void> keep(const log::WitnessPolicy::Witness& witness, const log::StoredCheckpoint& newest,
                       std::string_view lines);
 

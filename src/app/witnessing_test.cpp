@@ -7,6 +7,7 @@
 
 #include "base/file.hpp"
 #include "log/store/signer.hpp"
+#include "log/store/witnessed.hpp"
 #include "net/loopback_listener.hpp"
 #include "support/databases.hpp"
 #include "support/temporary.hpp"
@@ -92,7 +93,7 @@ class WitnessingTest : public testing::Test {
         auto witnessing = log_.witnessing(policy());
         const auto state = once(witnessing);
         EXPECT_EQ(state.size, 0);
-        EXPECT_FALSE(log::newest_witnessed(log_.writer()).value()) << "nothing false is kept";
+        EXPECT_FALSE(log::newest_witnessed(log_.writer(), std::nullopt).value()) << "nothing false is kept";
         return state.trouble ? state.trouble->message.key + (state.alarm ? "!" : "") : "";
     }
     static http::Response plain(int status, std::string body) {
@@ -127,7 +128,7 @@ TEST_F(WitnessingTest, KeepsWhatTheWitnessCosignsAsTheLogGrows) {
         EXPECT_EQ(state.name, "auditor");
         EXPECT_EQ(state.size, newest.size);
         EXPECT_EQ(state.at, clock_of_all().now());
-        const auto kept = log::newest_witnessed(log_.writer()).value().value();
+        const auto kept = log::newest_witnessed(log_.writer(), std::nullopt).value().value().checkpoint;
         EXPECT_EQ(kept.size, newest.size);
         const std::vector keys{log_.verifier(), witness_->verifier()};
         EXPECT_EQ(log::open_note(log::parse_note(kept.note).value(), keys)->size(), 2u);
@@ -281,7 +282,7 @@ TEST_F(WitnessingTest, KeepsNothingFromAWitnessThatLies) {
     ask_at(url(server_->port()));
     auto witnessing = other.witnessing(policy());
     ASSERT_FALSE(once(witnessing).trouble);
-    const auto whole = log::newest_witnessed(other.writer()).value()->note;
+    const auto whole = log::newest_witnessed(other.writer(), std::nullopt).value()->checkpoint.note;
     const auto true_line = whole.substr(whole.rfind("\u2014 example.net/witness"));
     EXPECT_EQ(told_by([&](const auto&) { return plain(200, true_line); }), "witness.bad-cosignature");
 }
@@ -314,7 +315,7 @@ TEST_F(WitnessingTest, TakesItsOwnLineAmongOthers) {
     ask_at(url(server->port()) + "/prefix/");
     auto witnessing = log_.witnessing(policy());
     EXPECT_FALSE(once(witnessing).trouble);
-    EXPECT_EQ(log::newest_witnessed(log_.writer()).value()->note, newest.note + own);
+    EXPECT_EQ(log::newest_witnessed(log_.writer(), std::nullopt).value()->checkpoint.note, newest.note + own);
 }
 
 }  // namespace

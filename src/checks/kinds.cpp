@@ -9,6 +9,7 @@ namespace tilsyn::checks {
 
 const Kind& control_log_kind();
 const Kind& http_kind();
+const Kind& log_witnessed_kind();
 const Kind& query_kind();
 const Kind& sign_off_kind();
 const Kind& tcp_kind();
@@ -16,12 +17,13 @@ const Kind& updates_kind();
 
 std::span<const Kind> kinds() {
     static const std::array table{
-        control_log_kind(),  //
-        http_kind(),         //
-        query_kind(),        //
-        sign_off_kind(),     //
-        tcp_kind(),          //
-        updates_kind(),      //
+        control_log_kind(),    //
+        http_kind(),           //
+        log_witnessed_kind(),  //
+        query_kind(),          //
+        sign_off_kind(),       //
+        tcp_kind(),            //
+        updates_kind(),        //
     };
     return table;
 }

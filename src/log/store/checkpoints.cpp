@@ -43,7 +43,7 @@ Stamp read_stamp(const db::Row& row) {
     return {row.integer(0), std::string(row.text(1)), std::string(token.begin(), token.end()), row.time(3)};
 }
 
-constexpr std::string_view is_witnessed = "EXISTS(SELECT 1 FROM log_cosignature s WHERE s.size = c.size)";
+constexpr std::string_view is_cosigned = "EXISTS(SELECT 1 FROM log_cosignature s WHERE s.size = c.size)";
 
 }  // namespace
 
@@ -51,14 +51,10 @@ Result<std::optional<StoredCheckpoint>> newest_checkpoint(db::Connection& connec
     return first(connection, "ORDER BY c.size DESC");
 }
 
-Result<std::optional<StoredCheckpoint>> newest_witnessed(db::Connection& connection) {
-    return first(connection, "WHERE " + std::string(is_witnessed) + " ORDER BY c.size DESC");
-}
-
 Result<std::optional<StoredCheckpoint>> checkpoint_covering(db::Connection& connection, std::int64_t size,
-                                                            bool witnessed) {
+                                                            bool cosigned) {
     return first(connection,
-                 "WHERE c.size >= ?" + (witnessed ? " AND " + std::string(is_witnessed) : "") + " ORDER BY c.size",
+                 "WHERE c.size >= ?" + (cosigned ? " AND " + std::string(is_cosigned) : "") + " ORDER BY c.size",
                  {size});
 }
 

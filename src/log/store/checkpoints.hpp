@@ -8,6 +8,7 @@
 #include "db/db.hpp"
 #include "log/checkpoint.hpp"
 #include "log/store/committer.hpp"
+#include "log/store/tree.hpp"
 
 namespace tilsyn::log {
 
@@ -19,14 +20,21 @@ struct StoredCheckpoint {
     std::size_t cosignatures = 0;
 };
 
-// Which one: the newest; the newest that at least one witness has cosigned; the smallest that holds `size` entries.
+// Which one: the newest; the smallest that holds `size` entries, if need be with at least one cosignature
+// (witnessed.hpp knows which of them count).
 Result<std::optional<StoredCheckpoint>> newest_checkpoint(db::Connection& connection);
-Result<std::optional<StoredCheckpoint>> newest_witnessed(db::Connection& connection);
 Result<std::optional<StoredCheckpoint>> checkpoint_covering(db::Connection& connection, std::int64_t size,
-                                                            bool witnessed);
+                                                            bool cosigned);
 // All of [from, to], by size.
 Result<std::vector<StoredCheckpoint>> checkpoints_between(db::Connection& connection, std::int64_t from_size,
                                                           std::int64_t to_size);
+
+// The log is signed within seconds when it has moved. A checkpoint that has been overtaken for longer than this is not
+// the log as it is: who vouched for it now would make the entries since look later than they are (proved_time.hpp).
+inline constexpr Duration longest_signing = std::chrono::minutes(2);
+inline bool is_overtaken(const StoredCheckpoint& checkpoint, const StoredHead& head, Timestamp now) {
+    return checkpoint.size != head.size && checkpoint.signed_at < now - longest_signing;
+}
 
 // Durable when they return. A checkpoint or line that is there already stays as it is.
 Result<void> keep_checkpoint(Committer& committer, const Checkpoint& checkpoint, std::string_view note, Timestamp at);

@@ -1,0 +1,28 @@
+// Which of the log's checkpoints outsiders vouch for: enough of the witnesses that a policy names have cosigned them.
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "log/store/checkpoints.hpp"
+#include "log/witness_policy.hpp"
+
+namespace tilsyn::log {
+
+// nullopt: there is no such file. Errors say where in the file.
+Result<std::optional<WitnessPolicy>> read_witness_policy(const std::filesystem::path& file);
+
+struct Witnessed {
+    StoredCheckpoint checkpoint;
+    Timestamp at{};               // the newest of the cosignatures that count
+    std::vector<std::string> by;  // names of the witnesses
+};
+// The newest, and the oldest that holds `size` entries, whose cosignatures make up the quorum; without a policy, or
+// with one that asks for none, one that any witness has cosigned. Cosignatures are verified, not believed.
+Result<std::optional<Witnessed>> newest_witnessed(db::Connection& connection,
+                                                  const std::optional<WitnessPolicy>& policy);
+Result<std::optional<Witnessed>> oldest_witnessed(db::Connection& connection, std::int64_t size,
+                                                  const std::optional<WitnessPolicy>& policy);
+
+}  // namespace tilsyn::log
