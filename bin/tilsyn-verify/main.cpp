@@ -1,7 +1,7 @@
 // tilsyn-verify: checks evidence packs on any machine. No network, no database, no configuration; see
 // docs/control-log.md.
 //
-//   tilsyn-verify [--kept FILE]... [--policy FILE] [--key VKEY] [--lang da|en] [--json] PACK [PACK]
+//   tilsyn-verify [--kept FILE]... [--policy FILE] [--tsa FILE] [--key VKEY] [--lang da|en] [--json] PACK [PACK]
 #include <iostream>
 #include <string_view>
 
@@ -11,7 +11,8 @@ int main(int argc, char** argv) {
     using namespace tilsyn;
     constexpr int cannot_tell = 2;
     constexpr std::string_view usage =
-        "usage: tilsyn-verify [--kept FILE]... [--policy FILE] [--key VKEY] [--lang da|en] [--json] PACK [PACK]\n"
+        "usage: tilsyn-verify [--kept FILE]... [--policy FILE] [--tsa FILE] [--key VKEY] [--lang da|en] [--json]\n"
+        "                     PACK [PACK]\n"
         "exit status: 0 all is well, 1 something is not, 2 it could not be told\n";
     log::pack::CheckRequest request;
     auto lang = lang_from_environment();
@@ -20,10 +21,11 @@ int main(int argc, char** argv) {
     const auto takes = [&](std::string_view option, const char* given) {
         if (option == "--kept") request.kept.emplace_back(given);
         if (option == "--policy") request.policy = given;
+        if (option == "--tsa") request.tsa = given;
         if (option == "--key") request.key = given;
         const auto chosen = option == "--lang" ? parse_lang(given) : std::nullopt;
         if (chosen) lang = *chosen;
-        return option == "--kept" || option == "--policy" || option == "--key" || chosen;
+        return option == "--kept" || option == "--policy" || option == "--tsa" || option == "--key" || chosen;
     };
     for (int i = 1; i < argc; ++i) {
         const std::string_view argument = argv[i];

@@ -1,6 +1,7 @@
 // tilsyn evidence, verify: packs that prove, and checking them.
 #include <nlohmann/json.hpp>
 
+#include "app/stamping.hpp"
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "commands.hpp"
@@ -33,8 +34,10 @@ Result<int> evidence(cli::Invocation& call) {
     request.audience =
         call.get("for", "auditor") == "customer" ? publish::Audience::customer : publish::Audience::auditor;
     request.file = call.get("output");
-    const publish::EvidenceSource source{&*reader,     &app->committer(), signer.get(),
-                                         &app->tree(), &app->clock(),     app->data() / "witnesses"};
+    publish::EvidenceSource source{
+        &*reader, &app->committer(), signer.get(), &app->tree(), &app->clock(), app->witnesses(), {}};
+    TRY(const auto authorities, app::read_tsas(app->data()));
+    for (const auto& tsa : authorities) source.authorities.push_back({tsa.name, tsa.pem, tsa.retired});
     TRY(const auto made, publish::make_evidence(source, request));
     if (call.json) {
         print_json(call, {{"file", request.file.string()},
@@ -62,6 +65,7 @@ Result<int> verify(cli::Invocation& call) {
     for (const auto& pack : call.all("PACK")) request.packs.emplace_back(pack);
     for (const auto& kept : call.all("kept")) request.kept.emplace_back(kept);
     if (call.has("policy")) request.policy = call.get("policy");
+    if (call.has("tsa")) request.tsa = call.get("tsa");
     request.key = call.get("key");
     return log::pack::check_files(request, call.lang, call.json, call.out());
 }
@@ -94,6 +98,7 @@ cli::Table evidence_commands() {
                       .values = cli::Values::file,
                       .repeated = true},
                      {.name = "policy", .value = "FILE", .help = "cli.verify-policy", .values = cli::Values::file},
+                     {.name = "tsa", .value = "FILE", .help = "cli.verify-tsa", .values = cli::Values::file},
                      {.name = "key", .value = "VKEY", .help = "cli.verify-key"}},
          .exits = {{1, "cli.exit-verify"}},
          .handler = verify},

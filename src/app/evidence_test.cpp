@@ -9,6 +9,7 @@
 #include "publish/evidence.hpp"
 #include "support/databases.hpp"
 #include "support/temporary.hpp"
+#include "support/tsa.hpp"
 
 namespace tilsyn::app {
 namespace {
@@ -38,9 +39,9 @@ class Evidence : public testing::TestWithParam<db::Engine> {
                                        std::vector<std::string> controls = {}) {
         const auto reader = app_->readers().get().value();
         const auto signer = app_->signer().value();
-        return publish::make_evidence(
-            {&*reader, &app_->committer(), signer.get(), &app_->tree(), &clock_, folder_.path() / "witnesses"},
-            {from_, to_, std::move(controls), audience, folder_.path() / name});
+        return publish::make_evidence({&*reader, &app_->committer(), signer.get(), &app_->tree(), &clock_,
+                                       folder_.path() / "witnesses", authorities_},
+                                      {from_, to_, std::move(controls), audience, folder_.path() / name});
     }
     std::string everything(const std::string& name) {
         auto zip = log::pack::ZipReader::open(folder_.path() / name).value();
@@ -59,6 +60,7 @@ class Evidence : public testing::TestWithParam<db::Engine> {
     test::TemporaryFolder folder_;
     test::FreshDatabase database_;
     std::unique_ptr<App> app_;
+    std::vector<publish::StampAuthority> authorities_;
 };
 
 TEST_P(Evidence, AnAuditorGetsTheWholeLogAndTheSameBytesAgain) {
@@ -104,6 +106,55 @@ TEST_P(Evidence, ACustomerSeesNoProcedureNoRegisterAndNobody) {
     ASSERT_TRUE(one) << render(one.error(), Lang::en);
     EXPECT_LT(one->entries, made->entries);
     verified("d.zip");
+}
+
+// A day as the service runs it: signed, cosigned and stamped as it goes.
+TEST_P(Evidence, TellsBetweenWhichMomentsEachEntryWasLogged) {
+    const test::Tsa tsa;
+    const auto witness = crypto::SigningKey::generate();
+    const auto verifier = log::verifier_key("w.example", log::KeyType::cosignature, witness.public_key());
+    ASSERT_TRUE(write_file(folder_.path() / "witnesses", "witness w " + log::to_string(verifier) + "\nquorum w\n"));
+    authorities_ = {{"acme", tsa.ca()}};
+    const auto step = [&](bool stamped) {
+        ASSERT_TRUE(app_->committer().write([](log::WriteContext& context) -> Result<void> {
+            context.append(log::Entry("heartbeat").text("src", "test"));
+            return {};
+        }));
+        const auto signed_now = app_->sign(*app_->readers().get().value()).value();
+        const auto text = log::parse_note(signed_now.note)->text;
+        const auto line = log::to_line(log::cosign_note(text, "w.example", witness, clock_.now()));
+        ASSERT_TRUE(log::keep_cosignature(app_->committer(), signed_now.size, verifier, line, clock_.now()));
+        if (!stamped) return;
+        auto time = format_utc_seconds(clock_.now());
+        std::erase_if(time, [](char c) { return c == '-' || c == ':' || c == 'T'; });
+        ASSERT_TRUE(log::keep_stamp(app_->committer(),
+                                    {signed_now.size, "acme", tsa.forge({.data = text, .time = time}), clock_.now()}));
+    };
+    step(false);
+    for (int i = 0; i < 12; ++i) {
+        clock_.advance(10min);
+        step(i == 5);
+    }
+    clock_.advance(48h);
+    EXPECT_FALSE(make("a.zip", Audience::auditor)->repeatable) << "the last hour is not stamped yet";
+    step(true);
+    const auto made = make("a.zip", Audience::auditor);
+    ASSERT_TRUE(made) << render(made.error(), Lang::en);
+    EXPECT_TRUE(made->repeatable);
+    EXPECT_TRUE(made->witnessed);
+    clock_.advance(72h);
+    step(true);
+    make("b.zip", Audience::auditor).value();
+    EXPECT_EQ(read_file(folder_.path() / "a.zip").value(), read_file(folder_.path() / "b.zip").value());
+    const auto verdict = verified("a.zip");
+    EXPECT_EQ(verdict.outside, 0);
+    EXPECT_GE(verdict.inside, 10);
+    EXPECT_EQ(verdict.inside + verdict.unbounded, verdict.entries);
+    EXPECT_EQ(verdict.stamped_by, std::vector<std::string>{"acme"});
+    EXPECT_TRUE(verdict.witnessed);
+    EXPECT_LT(verdict.checkpoints, 9) << "no more than two an hour, and the stamped ones";
+    ASSERT_TRUE(make("c.zip", Audience::customer));
+    EXPECT_EQ(verified("c.zip").stamped_by, std::vector<std::string>{"acme"});
 }
 
 TEST_P(Evidence, WhatCannotBeMadeLeavesNothing) {

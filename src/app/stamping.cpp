@@ -46,8 +46,8 @@ Result<Tsa> read_tsa(const toml::table& table, const std::filesystem::path& data
     if (!valid_id(tsa.name)) return fail(Code::invalid, "stamp.bad-name", {{"name", tsa.name}}).at(place(path, table));
     if (!tsa.url.starts_with("http://") && !tsa.url.starts_with("https://"))
         return fail(Code::invalid, "stamp.bad-url", {{"tsa", tsa.name}}).at(place(path, table));
-    TRY(const auto pem, read_file(data / ca, crypto::most_ca_bytes));  // `data / ca` is `ca` when that is absolute
-    auto trust = crypto::StampTrust::parse(pem);
+    TRY(tsa.pem, read_file(data / ca, crypto::most_ca_bytes));  // `data / ca` is `ca` when that is absolute
+    auto trust = crypto::StampTrust::parse(tsa.pem);
     if (!trust) return std::unexpected(std::move(trust.error()).at({(data / ca).string()}));
     tsa.trust = std::move(*trust);
     return tsa;

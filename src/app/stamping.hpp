@@ -18,10 +18,11 @@
 namespace tilsyn::app {
 
 struct Tsa {
-    std::string name;  // the company's own word for it; its stamps are kept under this name
-    std::string url;   // may hold user:password@, which no message shows
-    crypto::StampTrust trust;
-    bool retired = false;  // asked no more; its certificates still verify what it stamped
+    std::string name;          // the company's own word for it; its stamps are kept under this name
+    std::string url;           // may hold user:password@, which no message shows
+    std::string pem;           // the file of certificates ...
+    crypto::StampTrust trust;  // ... and what it says
+    bool retired = false;      // asked no more; its certificates still verify what it stamped
 };
 inline constexpr std::size_t most_tsas = 8;
 // In the order of the file; no file: none. Errors say where in the file.

@@ -8,10 +8,12 @@
 #include "checks/kind.hpp"
 #include "crypto/hash.hpp"
 #include "log/pack/manifest.hpp"
+#include "log/pack/vouched.hpp"
 #include "log/pack/zip.hpp"
 #include "log/store/export.hpp"
 #include "log/tlog_proof.hpp"
 #include "policy/store.hpp"
+#include "publish/log_part.hpp"
 #include "publish/report.hpp"
 
 namespace tilsyn::publish {
@@ -140,35 +142,15 @@ class Maker {
     }
 
     Result<void> choose_checkpoint() {
-        policy_text_.clear();
         if (std::filesystem::exists(source_.witnesses)) {
             TRY(policy_text_, read_file(source_.witnesses, most_policy_bytes));
         }
-        const bool asks = !policy_text_.empty();
-        TRY(auto covering, signed_by_current_key(asks));
-        if (!covering) {
-            made_.repeatable = !asks;
-            TRY(covering, signed_by_current_key(false));
-        }
-        if (!covering) {
-            made_.repeatable = false;
-            TRY(covering, source_.signer->sign(*source_.committer, db_, *source_.tree, *source_.clock));
-        }
-        if (request_.to > source_.clock->now()) made_.repeatable = false;
-        checkpoint_ = *std::move(covering);
-        made_.size = checkpoint_.size;
-        made_.witnessed = checkpoint_.cosignatures > 0;
         made_.whole = internal() && request_.controls.empty();
+        TRY(log_, choose_log_part(source_, first_, after_, made_.whole));
+        made_.size = log_.checkpoint.size;
+        made_.witnessed = log_.witnessed;
+        made_.repeatable = log_.settled && request_.to <= source_.clock->now();
         return {};
-    }
-
-    // The oldest that covers the period; before a change of keys others signed, whom the reader need not know.
-    Result<std::optional<log::StoredCheckpoint>> signed_by_current_key(bool witnessed) {
-        for (auto size = after_;;) {
-            TRY(auto found, log::checkpoint_covering(db_, size, witnessed));
-            if (!found || log::open_checkpoint(found->note, source_.signer->ring().verifier())) return found;
-            size = found->size + 1;
-        }
     }
 
     Result<void> load_policies() {
@@ -262,12 +244,19 @@ class Maker {
     Result<void> write_log() {
         TRY_VOID(pack_.add("log/checkpoint", checkpoint_.note));
         if (!policy_text_.empty()) TRY_VOID(pack_.add("log/witnesses", policy_text_));
-        TRY(const auto kept, log::checkpoints_between(db_, first_, checkpoint_.size));
-        for (const auto& earlier : kept)
-            // Whole packs tell of earlier keys themselves (log.rotate); others speak of the current one alone.
-            if (earlier.size != checkpoint_.size &&
-                (made_.whole || log::open_checkpoint(earlier.note, source_.signer->ring().verifier())))
-                TRY_VOID(pack_.add("log/checkpoints/" + std::to_string(earlier.size), earlier.note));
+        for (const auto& earlier : log_.earlier) {
+            TRY_VOID(pack_.add("log/checkpoints/" + std::to_string(earlier.size), earlier.note));
+            if (made_.whole) continue;  // computed anew from the entries
+            TRY(const auto proof, source_.tree->consistency(db_, earlier.size, checkpoint_.size));
+            TRY_VOID(pack_.add("log/consistency/" + std::to_string(earlier.size), log::pack::proof_lines(proof)));
+        }
+        std::set<std::string> authorities;
+        for (const auto& stamp : log_.stamps) {
+            authorities.insert(stamp.tsa);
+            TRY_VOID(pack_.add(log::pack::stamp_name(stamp.size, stamp.tsa), stamp.token));
+        }
+        for (const auto& tsa : source_.authorities)
+            if (authorities.contains(tsa.name)) TRY_VOID(pack_.add(log::pack::authority_name(tsa.name), tsa.pem));
         if (made_.whole) {
             for (const auto& tile : log::bundles_of(checkpoint_.size)) {
                 TRY(const auto bytes, log::tile_bytes(db_, *source_.tree, checkpoint_.size, tile));
@@ -376,7 +365,8 @@ class Maker {
     ReportFacts facts_;
     policy::Loaded loaded_;
     std::int64_t first_ = 0, after_ = 0;
-    log::StoredCheckpoint checkpoint_;
+    LogPart log_;
+    const log::StoredCheckpoint& checkpoint_ = log_.checkpoint;
     std::string policy_text_, csv_;
     std::vector<std::pair<std::int64_t, std::vector<std::pair<std::string, std::string>>>> versions_;
     std::vector<std::int64_t> chosen_;

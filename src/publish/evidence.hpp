@@ -1,8 +1,8 @@
 // Evidence packs: what was promised, what was looked at, what came of it, and the proof that the log says so. The
 // layout is docs/evidence-pack.md; log/pack/verify.hpp checks one.
 //
-// The same period gives the same bytes again, as soon as a checkpoint covers it (and, where witnesses are asked for,
-// one that they have cosigned): the pack is made against the oldest such checkpoint, and holds nothing of its own
+// The same period gives the same bytes again, as soon as a lasting checkpoint covers it (where witnesses and time
+// stamps are asked for, with those): the pack is made against the oldest such checkpoint, and holds nothing of its own
 // making.
 #pragma once
 #include <filesystem>
@@ -26,6 +26,13 @@ struct EvidenceRequest {
     std::filesystem::path file;
 };
 
+// Whose time stamps are in the log, and the certificates that show it.
+struct StampAuthority {
+    std::string name;
+    std::string pem;
+    bool retired = false;
+};
+
 // What the pack is made from.
 struct EvidenceSource {
     db::Connection* reader = nullptr;  // all of it is read in one transaction
@@ -34,6 +41,7 @@ struct EvidenceSource {
     log::Tree* tree = nullptr;
     const Clock* clock = nullptr;
     std::filesystem::path witnesses;  // the company's witness policy; may not exist
+    std::vector<StampAuthority> authorities;
 };
 
 struct EvidenceMade {
@@ -41,7 +49,7 @@ struct EvidenceMade {
     std::int64_t entries = 0;  // of the period and the controls
     std::int64_t runs = 0;     // outcomes among them
     bool whole = false, witnessed = false;
-    bool repeatable = true;  // false: the period is not over, or not yet covered by a checkpoint
+    bool repeatable = true;  // false: the period is not over, or not yet covered by a checkpoint that lasts
 };
 
 // Code::invalid: the period is empty or wrong, or a control never was. Nothing is left when it fails.

@@ -12,11 +12,13 @@
 #include "log/pack/manifest.hpp"
 #include "log/pack/tell.hpp"
 #include "log/pack/verify.hpp"
+#include "log/pack/vouched.hpp"
 #include "log/pack/zip.hpp"
 #include "log/proofs.hpp"
 #include "log/tiles.hpp"
 #include "log/tlog_proof.hpp"
 #include "support/temporary.hpp"
+#include "support/tsa.hpp"
 
 namespace tilsyn::log::pack {
 namespace {
@@ -292,6 +294,101 @@ TEST_F(Packs, WitnessesThatAreAskedForMustHaveSigned) {
     note.signatures.back().bytes.back() ^= 1;
     members[1].second = to_string(note);
     EXPECT_EQ(faults(write(members), options), Keys{"log.bad-signature"});
+}
+
+// Whose word counts for when: one witness, and what it said of a checkpoint.
+struct Outsider {
+    crypto::SigningKey key = key_of(9);
+    VerifyOptions options() const {
+        const auto vkey = to_string(verifier_key("w.example", KeyType::cosignature, key.public_key()));
+        VerifyOptions options;
+        options.policy = WitnessPolicy::parse("witness w " + vkey + "\nquorum w\n").value();
+        return options;
+    }
+    std::string cosigned(const std::string& bytes, const char* at) const {
+        auto note = parse_note(bytes).value();
+        note.signatures.push_back(cosign_note(note.text, "w.example", key, parse_utc(at).value()));
+        return to_string(note);
+    }
+};
+
+TEST_F(Packs, AnEntryThatWasDatedBackLiesOutsideItsProvedTime) {
+    const Log log(5);  // an entry an hour, the last at 04:00
+    const Outsider outsider;
+    auto members = whole(log);
+    members[1].second = outsider.cosigned(members[1].second, "2026-11-01T04:01:00Z");
+    members.emplace_back("log/checkpoints/2", outsider.cosigned(log.note(2, key_), "2026-11-01T01:30:00Z"));
+    const auto honest = verify(write(members), outsider.options()).value();
+    EXPECT_EQ(honest.failed, 0);
+    EXPECT_EQ(honest.inside, 3);
+    EXPECT_EQ(honest.unbounded, 2) << "before the first moment that anybody vouches for";
+
+    // The third entry claims 02:00, and at 03:00 a witness was shown a log without it.
+    members.back().second = outsider.cosigned(log.note(2, key_), "2026-11-01T03:00:00Z");
+    EXPECT_EQ(faults(write(members), outsider.options()), Keys{"log.pack-time-outside"});
+    const auto verdict = verify(write(members), outsider.options()).value();
+    EXPECT_EQ(verdict.outside, 1);
+    EXPECT_EQ(verdict.failures.front().entry, 2);
+    // The newest claims 04:00, and a witness had it at 03:50.
+    members[1].second = outsider.cosigned(log.note(5, key_), "2026-11-01T03:50:00Z");
+    members.back().second = log.note(2, key_);
+    EXPECT_EQ(verify(write(members), outsider.options())->failures.front().entry, 4);
+    // Nobody asks for this witness: its word is not heard.
+    EXPECT_EQ(faults(write(members)), Keys{});
+}
+
+TEST_F(Packs, TimeStampsAreBelievedForTheAuthorityThatTheReaderTrusts) {
+    const Log log(5);
+    const test::Tsa tsa, other;
+    auto members = whole(log);
+    const auto text = parse_note(members[1].second)->text;
+    members.emplace_back(stamp_name(5, "acme"), tsa.forge({.data = text, .time = "20261101040100Z"}));
+    EXPECT_EQ(faults(write(members)), Keys{"log.pack-missing"}) << "no certificates";
+    members.emplace_back(authority_name("acme"), tsa.ca());
+    const auto verdict = verify(write(members), {}).value();
+    EXPECT_EQ(verdict.failed, 0);
+    EXPECT_EQ(verdict.stamped_by, std::vector<std::string>{"acme"});
+    EXPECT_FALSE(verdict.tsa_was_given);
+
+    VerifyOptions options;
+    options.tsa = crypto::StampTrust::parse(tsa.ca()).value();
+    EXPECT_TRUE(verify(write(members), options)->tsa_was_given);
+    options.tsa = crypto::StampTrust::parse(other.ca()).value();
+    EXPECT_EQ(faults(write(members), options), Keys{"stamp.untrusted"});
+
+    auto& stamp = members[members.size() - 2].second;
+    stamp = tsa.forge({.data = text, .time = "20261101030000Z"});
+    EXPECT_EQ(faults(write(members)), Keys{"log.pack-time-outside"}) << "the stamp is older than the newest entry";
+    stamp = tsa.forge({.data = parse_note(log.note(4, key_))->text});
+    EXPECT_EQ(faults(write(members)), Keys{"stamp.wrong-imprint"});
+    members[members.size() - 2].first = stamp_name(4, "acme");
+    EXPECT_EQ(faults(write(members)), Keys{"stamp.no-checkpoint"});
+    members[members.size() - 2].first = "log/stamps/acme.tsr";
+    EXPECT_EQ(faults(write(members)), Keys{"log.pack-stamp-name"});
+}
+
+TEST_F(Packs, APartOfTheLogShowsByProofThatItContinuesACheckpoint) {
+    const Log log(5);
+    auto members = partial(log, {2, 3});
+    members.emplace_back("log/checkpoints/3", log.note(3, key_));
+    EXPECT_EQ(faults(write(members)), Keys{"log.pack-not-linked"});
+    const auto proof = consistency_proof(3, 5, log.nodes()).value();
+    members.emplace_back("log/consistency/3", proof_lines(proof));
+    EXPECT_EQ(faults(write(members)), Keys{});
+    VerifyOptions options;
+    options.kept = {log.note(3, key_)};
+    EXPECT_EQ(faults(write(members), options), Keys{});
+    Log rewritten(2);
+    rewritten.add(2, "pass");
+    options.kept = {rewritten.note(3, key_)};
+    EXPECT_EQ(faults(write(members), options), Keys{"log.pack-fork"});
+    options.kept = {log.note(4, key_)};
+    EXPECT_EQ(faults(write(members), options), Keys{"log.pack-not-linked"}) << "it cannot be told";
+    for (const auto& bad :
+         {std::string("x\n"), proof_lines(proof) + "\n", proof_lines(proof).substr(1), std::string()}) {
+        members.back().second = bad;
+        EXPECT_EQ(faults(write(members)), Keys{"log.pack-not-continued"}) << bad;
+    }
 }
 
 TEST_F(Packs, NamesCannotLeaveTheFolder) {

@@ -19,6 +19,10 @@ Result<VerifyOptions> options_of(const CheckRequest& request) {
         TRY(const auto text, read_file(*request.policy, most_note_bytes));
         TRY(options.policy, WitnessPolicy::parse(text, request.policy->string()));
     }
+    if (request.tsa) {
+        TRY(const auto pem, read_file(*request.tsa, crypto::most_ca_bytes));
+        TRY(options.tsa, crypto::StampTrust::parse(pem));
+    }
     if (!request.key.empty()) {
         TRY(options.key, parse_vkey(request.key));
     }
@@ -44,6 +48,11 @@ void tell_json(const std::filesystem::path& pack, const Verdict& verdict, std::o
                .integer("checkpoints", verdict.checkpoints)
                .text("witnesses", join(verdict.witnesses, ", "))
                .flag("witnessed", verdict.witnessed)
+               .text("stamped_by", join(verdict.stamped_by, ", "))
+               .flag("tsa_was_given", verdict.tsa_was_given)
+               .integer("time_inside", verdict.inside)
+               .integer("time_outside", verdict.outside)
+               .integer("time_unbounded", verdict.unbounded)
                .integer("failures", verdict.failed)
                .line();
     for (const auto& failure : verdict.failures)
@@ -67,6 +76,13 @@ void tell_people(const std::filesystem::path& pack, const Verdict& verdict, Lang
         say("log.tell-unwitnessed");
     else
         say("log.tell-witnessed", {{"names", join(verdict.witnesses, ", ")}});
+    if (!verdict.stamped_by.empty())
+        say(verdict.tsa_was_given ? "log.tell-stamped" : "log.tell-stamped-own",
+            {{"names", join(verdict.stamped_by, ", ")}});
+    if (verdict.inside + verdict.outside > 0)
+        say("log.tell-times", {{"inside", std::to_string(verdict.inside)},
+                               {"unbounded", std::to_string(verdict.unbounded)},
+                               {"outside", std::to_string(verdict.outside)}});
     for (const auto& failure : verdict.failures)
         say(failure.entry < 0 ? "log.tell-failure" : "log.tell-failure-entry",
             {{"entry", std::to_string(failure.entry)}, {"why", render(failure.why, lang)}});

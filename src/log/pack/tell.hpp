@@ -16,7 +16,8 @@ struct CheckRequest {
     std::vector<std::filesystem::path> packs;  // one: is it true? two: are they of one history, too?
     std::vector<std::filesystem::path> kept;   // checkpoints that the reader has kept
     std::optional<std::filesystem::path> policy;
-    std::string key;  // vkey; empty: the one in the pack
+    std::optional<std::filesystem::path> tsa;  // certificates (PEM) of time-stamp authorities that the reader believes
+    std::string key;                           // vkey; empty: the one in the pack
 };
 
 // 0: all is well. 1: something is not. An Error: it could not be told.

@@ -12,6 +12,7 @@
 #include "log/entry.hpp"
 #include "log/pack/flat.hpp"
 #include "log/pack/manifest.hpp"
+#include "log/pack/vouched.hpp"
 #include "log/pack/zip.hpp"
 #include "log/proofs.hpp"
 #include "log/tiles.hpp"
@@ -20,8 +21,9 @@
 namespace tilsyn::log::pack {
 namespace {
 
-constexpr std::string_view checkpoints_folder = "log/checkpoints/", proofs_folder = "log/proofs/";
+constexpr std::string_view proofs_folder = "log/proofs/";
 constexpr std::string_view disclosed_name = "data/disclosed.jsonl";
+constexpr std::string_view kept_name = "--kept";
 constexpr auto clock_slack = std::chrono::minutes(5);
 
 std::string number(std::int64_t value) {
@@ -46,6 +48,8 @@ class Check {
         TRY_VOID(open());
         read_manifest();
         read_checkpoints();
+        read_policy();
+        read_times();
         open_rows();
         if (verdict_.whole)
             read_bundles();
@@ -151,11 +155,48 @@ class Check {
         }
         if (!opened) return bad(Error(opened.error()).at({std::string(name), 0, 0}));
         ++verdict_.checkpoints;
+        if (name != kept_name) held_.push_back({std::string(name), opened->checkpoint.size, opened->note});
         const auto& [size, root] = std::pair(opened->checkpoint.size, opened->checkpoint.root);
         const auto [known, fresh] = roots_.emplace(size, root);
         if (!fresh && known->second != root)
             bad("log.pack-fork", {{"name", std::string(name)}, {"size", number(size)}});
         if (size > verdict_.checkpoint.size) beyond_.emplace_back(std::string(name), size);
+        if (!verdict_.whole && fresh && size < verdict_.checkpoint.size) prove_continued(name, opened->checkpoint);
+    }
+
+    // Without all entries it takes a proof that the log goes on from a checkpoint.
+    void prove_continued(std::string_view name, const Checkpoint& earlier) {
+        const auto proof_name = std::string(consistency_folder) + number(earlier.size);
+        if (zip_.find(proof_name) == nullptr) {
+            bad("log.pack-not-linked", {{"name", std::string(name)}, {"size", number(earlier.size)}});
+            return;
+        }
+        const auto& whole = verdict_.checkpoint;
+        const auto proved = [&]() -> Result<void> {
+            TRY(const auto text, content(proof_name));
+            TRY(const auto proof, parse_proof_lines(text));
+            return verify_consistency(earlier.size, earlier.root, whole.size, whole.root, proof);
+        }();
+        if (!proved) bad("log.pack-not-continued", {{"size", number(earlier.size)}});
+    }
+
+    void read_policy() {
+        policy_ = options_->policy;
+        if (policy_ || zip_.find("log/witnesses") == nullptr) return;
+        const auto text = content("log/witnesses");
+        auto parsed = text ? WitnessPolicy::parse(*text, "log/witnesses") : std::unexpected(text.error());
+        if (!parsed) return bad(parsed.error());
+        policy_ = *std::move(parsed);
+    }
+
+    void read_times() {
+        held_.push_back({"log/checkpoint", verdict_.checkpoint.size, note_});
+        const auto witnesses = policy_ ? policy_->witness_keys() : std::vector<VerifierKey>();
+        auto vouched = read_vouched(zip_, held_, witnesses, options_->tsa);
+        for (const auto& [name, why] : vouched.faults) bad(Error(why).at({name, 0, 0}));
+        verdict_.stamped_by = std::move(vouched.authorities);
+        verdict_.tsa_was_given = options_->tsa.has_value();
+        times_.emplace(std::move(vouched.points));
     }
 
     void read_checkpoints() {
@@ -167,7 +208,7 @@ class Check {
             else
                 bad(bytes.error());
         }
-        for (const auto& kept : options_->kept) hold("--kept", kept);
+        for (const auto& kept : options_->kept) hold(kept_name, kept);
         for (const auto& [name, size] : beyond_)
             bad("log.pack-behind",
                 {{"name", name}, {"size", number(size)}, {"here", number(verdict_.checkpoint.size)}});
@@ -223,6 +264,7 @@ class Check {
             if (newest_ && *at + clock_slack < *newest_ && kind != "clock.step")
                 bad("log.pack-backdated", {{"time", std::string(parsed->text("t"))}}, index);
             if (!newest_ || *at > *newest_) newest_ = *at;
+            look_at_time(index, *at);
         } else {
             bad("log.pack-line", {}, index);
         }
@@ -242,6 +284,27 @@ class Check {
             last = {cseq.value_or(0), index};
         }
         for (auto& rows : rows_) compare_rows(rows, index, &*parsed);
+    }
+
+    void look_at_time(std::int64_t index, Timestamp claimed) {
+        const auto proved = times_->of(index, claimed);
+        switch (proved.verdict) {
+            case TimeVerdict::inside:
+                ++verdict_.inside;
+                return;
+            case TimeVerdict::unbounded:
+                ++verdict_.unbounded;
+                return;
+            case TimeVerdict::outside:
+                break;
+        }
+        ++verdict_.outside;
+        const auto say = [](std::optional<Timestamp> at) { return at ? format_utc_seconds(*at) : std::string("-"); };
+        bad("log.pack-time-outside",
+            {{"time", format_utc_seconds(claimed)},
+             {"after", say(proved.earliest())},
+             {"before", say(proved.latest())}},
+            index);
     }
 
     void open_rows() {
@@ -318,21 +381,14 @@ class Check {
     }
 
     void judge_witnesses() {
-        auto policy = options_->policy;
-        if (!policy && zip_.find("log/witnesses") != nullptr) {
-            const auto text = content("log/witnesses");
-            auto parsed = text ? WitnessPolicy::parse(*text, "log/witnesses") : std::unexpected(text.error());
-            if (!parsed) return bad(parsed.error());
-            policy = *std::move(parsed);
-        }
-        if (!policy) return;
-        verdict_.asks_for_witnesses = policy->asks_for_witnesses();
-        const auto keys = policy->witness_keys();
+        if (!policy_) return;
+        verdict_.asks_for_witnesses = policy_->asks_for_witnesses();
+        const auto keys = policy_->witness_keys();
         const auto held = open_note(note_, keys);
-        if (!held && held.error().code == Code::corrupt) return bad(held.error());
+        if (!held && held.error().code == Code::corrupt) return;  // read_times has said so
         const auto cosigned = held.value_or(std::vector<GoodSignature>());
         for (const auto& good : cosigned) verdict_.witnesses.push_back(good.key.name);
-        verdict_.witnessed = verdict_.asks_for_witnesses && policy->satisfied(cosigned);
+        verdict_.witnessed = verdict_.asks_for_witnesses && policy_->satisfied(cosigned);
         if (verdict_.asks_for_witnesses && !verdict_.witnessed) bad("log.pack-unwitnessed", {});
     }
 
@@ -348,6 +404,9 @@ class Check {
     std::map<std::string, Last> controls_;
     std::vector<Rows> rows_;
     std::optional<Timestamp> newest_;
+    std::optional<WitnessPolicy> policy_;
+    std::vector<HeldCheckpoint> held_;
+    std::optional<ProvedTimes> times_;
     struct ByOther {
         std::string name;
         Note note;

@@ -3,7 +3,8 @@
 //   MANIFEST                     signed note of the log's key: every member's SHA-256, size and name
 //   pack.json                    whose log, which period, for whom, how large the log was
 //   log/checkpoint               the signed checkpoint everything is proved against, with its cosignatures
-//   log/checkpoints/<size>       earlier ones of the period
+//   log/checkpoints/<size>, log/consistency/, log/stamps/, log/tsa/
+//                                earlier ones, and who vouches for their time: vouched.hpp
 //   log/tile/entries/...         a whole pack: every entry of the log (C2SP tlog-tiles bundles)
 //   log/proofs/<n>.tlog-proof    a partial pack: a proof for each entry it tells of
 //   log/witnesses                whose cosignatures are asked for (C2SP tlog-policy); may be absent
@@ -17,15 +18,17 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "crypto/timestamp.hpp"
 #include "log/checkpoint.hpp"
 #include "log/witness_policy.hpp"
 
 namespace tilsyn::log::pack {
 
 struct VerifyOptions {
-    std::vector<std::string> kept;        // notes of checkpoints that the reader has kept
-    std::optional<WitnessPolicy> policy;  // the reader's own; else the one in the pack
-    std::optional<VerifierKey> key;       // the log's key as the reader knows it; else the one in the pack
+    std::vector<std::string> kept;          // notes of checkpoints that the reader has kept
+    std::optional<WitnessPolicy> policy;    // the reader's own; else the one in the pack
+    std::optional<VerifierKey> key;         // the log's key as the reader knows it; else the one in the pack
+    std::optional<crypto::StampTrust> tsa;  // whose time stamps the reader believes; else as the pack says
 };
 
 struct Failure {
@@ -43,6 +46,11 @@ struct Verdict {
     std::int64_t started = 0, ended = 0;  // entries of the period by the claimed clock: node.start, node.stop
     std::vector<std::string> witnesses;   // whose cosignatures held
     bool asks_for_witnesses = false, witnessed = false;
+    // Entries by their proved time (proved_time.hpp): between two moments that others vouch for; contradicted by them,
+    // each one also a failure; not contradicted, but without somebody on one side at least.
+    std::int64_t inside = 0, outside = 0, unbounded = 0;
+    std::vector<std::string> stamped_by;  // authorities whose stamps held
+    bool tsa_was_given = false;
     std::vector<Failure> failures;  // the first 1,000
     std::int64_t failed = 0;        // all
 };

@@ -43,7 +43,10 @@ Stamp read_stamp(const db::Row& row) {
     return {row.integer(0), std::string(row.text(1)), std::string(token.begin(), token.end()), row.time(3)};
 }
 
-constexpr std::string_view is_cosigned = "EXISTS(SELECT 1 FROM log_cosignature s WHERE s.size = c.size)";
+constexpr std::string_view is_lasting =
+    "(c.for_good = 1 OR EXISTS(SELECT 1 FROM log_cosignature s WHERE s.size = c.size) "
+    "OR EXISTS(SELECT 1 FROM log_stamp s WHERE s.size = c.size))";
+constexpr auto others_stay = std::chrono::hours(48);
 
 }  // namespace
 
@@ -52,31 +55,39 @@ Result<std::optional<StoredCheckpoint>> newest_checkpoint(db::Connection& connec
 }
 
 Result<std::optional<StoredCheckpoint>> checkpoint_covering(db::Connection& connection, std::int64_t size,
-                                                            bool cosigned) {
+                                                            bool lasting) {
     return first(connection,
-                 "WHERE c.size >= ?" + (cosigned ? " AND " + std::string(is_cosigned) : "") + " ORDER BY c.size",
-                 {size});
+                 "WHERE c.size >= ?" + (lasting ? " AND " + std::string(is_lasting) : "") + " ORDER BY c.size", {size});
 }
 
-Result<std::vector<StoredCheckpoint>> checkpoints_between(db::Connection& connection, std::int64_t from_size,
+Result<std::vector<StoredCheckpoint>> lasting_checkpoints(db::Connection& connection, std::int64_t from_size,
                                                           std::int64_t to_size) {
     std::vector<StoredCheckpoint> out;
-    TRY_VOID(connection.each(std::string(columns) + "WHERE c.size >= ? AND c.size <= ? ORDER BY c.size",
-                             std::array<db::Value, 2>{from_size, to_size}, [&](const db::Row& row) -> Result<bool> {
-                                 TRY(auto stored, read(row));
-                                 out.push_back(std::move(stored));
-                                 return true;
-                             }));
+    TRY_VOID(connection.each(
+        std::string(columns) + "WHERE c.size >= ? AND c.size <= ? AND " + std::string(is_lasting) + " ORDER BY c.size",
+        std::array<db::Value, 2>{from_size, to_size}, [&](const db::Row& row) -> Result<bool> {
+            TRY(auto stored, read(row));
+            out.push_back(std::move(stored));
+            return true;
+        }));
     for (auto& stored : out) TRY_VOID(add_cosignatures(connection, stored));
     return out;
 }
 
 Result<void> keep_checkpoint(Committer& committer, const Checkpoint& checkpoint, std::string_view note, Timestamp at) {
     return committer.write([&](WriteContext& context) -> Result<void> {
+        const auto hour = [](Timestamp t) { return std::chrono::floor<std::chrono::hours>(t); };
+        TRY(const auto last, context.db().one("SELECT signed_at FROM log_checkpoint ORDER BY size DESC LIMIT 1"));
+        const bool first_of_hour = !last || hour(last->time(0)) != hour(at);
         TRY_VOID(context.db().execute(
-            "INSERT INTO log_checkpoint(size, root, note, signed_at) VALUES(?, ?, ?, ?) ON CONFLICT(size) DO NOTHING",
+            "INSERT INTO log_checkpoint(size, root, note, signed_at, for_good) VALUES(?, ?, ?, ?, ?) "
+            "ON CONFLICT(size) DO NOTHING",
             {checkpoint.size, db::Blob(checkpoint.root.begin(), checkpoint.root.end()), std::string(note),
-             to_micros(at)}));
+             to_micros(at), std::int64_t{first_of_hour}}));
+        if (first_of_hour)
+            TRY_VOID(context.db().execute(
+                "DELETE FROM log_checkpoint AS c WHERE c.signed_at < ? AND NOT " + std::string(is_lasting),
+                {to_micros(at - others_stay)}));
         return {};
     });
 }

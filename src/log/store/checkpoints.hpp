@@ -1,5 +1,7 @@
 // The checkpoints this log has signed, and what others have added to them: cosignatures of witnesses, time stamps.
-// Kept for good: an old checkpoint that somebody still has proves that nothing before it was changed.
+//
+// Lasting are the first of each hour (UTC) and those that somebody outside has vouched for. The others, one every few
+// seconds while the log moves, are let go after two days; whoever holds one can still prove that the log continues it.
 #pragma once
 #include <optional>
 #include <string>
@@ -20,13 +22,12 @@ struct StoredCheckpoint {
     std::size_t cosignatures = 0;
 };
 
-// Which one: the newest; the smallest that holds `size` entries, if need be with at least one cosignature
-// (witnessed.hpp knows which of them count).
 Result<std::optional<StoredCheckpoint>> newest_checkpoint(db::Connection& connection);
+// The smallest that holds `size` entries; of the lasting ones, or of all there are.
 Result<std::optional<StoredCheckpoint>> checkpoint_covering(db::Connection& connection, std::int64_t size,
-                                                            bool cosigned);
-// All of [from, to], by size.
-Result<std::vector<StoredCheckpoint>> checkpoints_between(db::Connection& connection, std::int64_t from_size,
+                                                            bool lasting);
+// The lasting ones of [from, to], by size.
+Result<std::vector<StoredCheckpoint>> lasting_checkpoints(db::Connection& connection, std::int64_t from_size,
                                                           std::int64_t to_size);
 
 // The log is signed within seconds when it has moved. A checkpoint that has been overtaken for longer than this is not

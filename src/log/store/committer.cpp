@@ -38,6 +38,7 @@ CREATE TABLE log_checkpoint(size {int} PRIMARY KEY, root {blob} NOT NULL, note T
 CREATE TABLE log_cosignature(size {int} NOT NULL, witness TEXT NOT NULL, line TEXT NOT NULL, cosigned_at {int} NOT NULL, PRIMARY KEY(size, witness)){norowid};
 CREATE TABLE log_stamp(size {int} NOT NULL, tsa TEXT NOT NULL, token {blob} NOT NULL, stamped_at {int} NOT NULL, PRIMARY KEY(size, tsa)){norowid};
 )"},
+    {"0012-log-checkpoints-for-good", "ALTER TABLE log_checkpoint ADD COLUMN for_good {int} NOT NULL DEFAULT 1;"},
 };
 
 constexpr auto give_up_after = std::chrono::seconds(30);  // a batch is retried this long while the database is away

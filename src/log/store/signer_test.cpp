@@ -38,6 +38,15 @@ class Signing : public testing::TestWithParam<db::Engine> {
     }
     Result<StoredCheckpoint> sign() { return signer_->sign(*committer_, *connection_, tree_, clock_); }
     // As if a backup of that size had been restored.
+    // Those that are not to last, too.
+    std::vector<StoredCheckpoint> all_kept() {
+        std::vector<StoredCheckpoint> all;
+        for (std::int64_t size = 0;; size = all.back().size + 1) {
+            const auto next = checkpoint_covering(*connection_, size, false).value();
+            if (!next) return all;
+            all.push_back(*next);
+        }
+    }
     void set_back(std::int64_t size) {
         Frontier frontier;
         ASSERT_TRUE(each_entry(*connection_, 0, size, [&](std::int64_t, std::string_view body) -> Result<void> {
@@ -87,7 +96,7 @@ TEST_P(Signing, ACheckpointIsOfTheNewestHeadAndOpensWithTheKey) {
     EXPECT_EQ(second->size, 303);
     EXPECT_TRUE(
         verify_consistency(3, first->root, 303, second->root, tree_->consistency(*connection_, 3, 303).value()));
-    EXPECT_EQ(checkpoints_between(*connection_, 0, 1000)->size(), 2u);
+    EXPECT_EQ(all_kept().size(), 2u);
 }
 
 TEST_P(Signing, TheTreeGivesTheProofsOfEveryEntry) {
@@ -156,7 +165,7 @@ TEST_P(Signing, KilledAtAnyStepItNeverSignsTwoHistories) {
         ASSERT_TRUE(after) << render(after.error(), Lang::en);
         if (remembered && remembered->size == after->size) EXPECT_EQ(remembered->root, after->root);
         // Whatever was killed, what is kept is one line of history.
-        const auto kept = checkpoints_between(*connection_, 0, 1000).value();
+        const auto kept = all_kept();
         for (std::size_t i = 1; i < kept.size(); ++i)
             EXPECT_TRUE(verify_consistency(kept[i - 1].size, kept[i - 1].root, kept[i].size, kept[i].root,
                                            tree_->consistency(*connection_, kept[i - 1].size, kept[i].size).value()));
@@ -165,6 +174,32 @@ TEST_P(Signing, KilledAtAnyStepItNeverSignsTwoHistories) {
     const auto size = stored_head(*connection_).value().size;
     set_back(size - 1);
     EXPECT_EQ(sign().error().message.key, "log.behind-signed");
+}
+
+TEST_P(Signing, TheFirstCheckpointOfAnHourLastsAndThoseThatOthersVouchFor) {
+    const auto sign_at = [&](const char* at) {
+        clock_.advance(parse_utc(at).value() - clock_.now());
+        add(1);
+        return sign().value().size;
+    };
+    const auto first = sign_at("2026-11-23T08:00:00Z");
+    sign_at("2026-11-23T08:00:05Z");
+    const auto cosigned = sign_at("2026-11-23T08:00:10Z");
+    const auto stamped = sign_at("2026-11-23T08:59:59Z");
+    const auto next = sign_at("2026-11-23T09:00:00Z");
+    sign_at("2026-11-23T09:30:00Z");
+    const auto witness = verifier_key("w", KeyType::cosignature, crypto::SigningKey::generate().public_key());
+    ASSERT_TRUE(keep_cosignature(*committer_, cosigned, witness, "line", clock_.now()));
+    ASSERT_TRUE(keep_stamp(*committer_, {stamped, "acme", "der", clock_.now()}));
+    std::vector<std::int64_t> lasting;
+    for (const auto& checkpoint : lasting_checkpoints(*connection_, 0, 1000).value())
+        lasting.push_back(checkpoint.size);
+    EXPECT_EQ(lasting, (std::vector{first, cosigned, stamped, next}));
+    EXPECT_EQ(all_kept().size(), 6U) << "the others stay for two days";
+    const auto later = sign_at("2026-11-25T10:00:00Z");
+    lasting.push_back(later);
+    EXPECT_EQ(all_kept().size(), lasting.size());
+    EXPECT_EQ(checkpoint_covering(*connection_, stamped + 1, true)->value().size, next);
 }
 
 TEST_P(Signing, WhatWasExportedPutsALogRightThatWasSetBack) {

@@ -21,7 +21,7 @@ Result<std::vector<VerifierKey>> witnesses_of(db::Connection& connection, std::i
 }
 
 Result<std::optional<Witnessed>> judge(db::Connection& connection, std::int64_t size, const WitnessPolicy* policy) {
-    TRY(auto stored, checkpoint_covering(connection, size, true));
+    TRY(auto stored, checkpoint_covering(connection, size, false));
     if (!stored || stored->size != size) return std::nullopt;
     TRY(const auto keys, policy != nullptr ? policy->witness_keys() : witnesses_of(connection, size));
     TRY(const auto note, parse_note(stored->note));
