@@ -22,6 +22,6 @@ struct ServiceHooks {
 };
 
 // `app` must outlive the routes. App::engine() must have been called before, or never.
-std::vector<http::Route> routes(App& app, ServiceHooks hooks = {});
+std::vector<http::Route> routes(App& app, const ServiceHooks& hooks = {});
 
 }  // namespace tilsyn::app

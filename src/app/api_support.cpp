@@ -273,7 +273,7 @@ Result<const policy::Control*> control_of(const schedule::Plan& plan, const std:
 
 namespace tilsyn::app {
 
-std::vector<http::Route> routes(App& app, ServiceHooks hooks) {
+std::vector<http::Route> routes(App& app, const ServiceHooks& hooks) {
     api::Routes all;
     for (const auto add :
          {api::add_service_routes, api::add_status_routes, api::add_finding_routes, api::add_sign_off_routes,

@@ -11,7 +11,6 @@ namespace tilsyn::app {
 namespace {
 
 using testing::ElementsAre;
-using testing::IsEmpty;
 
 class Discover : public testing::Test {
   protected:

@@ -76,7 +76,8 @@ TEST(File, WriteThenRead) {
     const auto path = std::filesystem::temp_directory_path() / ("tilsyn-" + random_id());
     ASSERT_TRUE(write_file(path, "hello", 0600));
     EXPECT_EQ(read_file(path).value(), "hello");
-    EXPECT_EQ(std::filesystem::status(path).permissions(), std::filesystem::perms(0600));
+    using enum std::filesystem::perms;
+    EXPECT_EQ(std::filesystem::status(path).permissions(), owner_read | owner_write);
     EXPECT_EQ(read_file(path, 3).error().code, Code::too_large);
     std::filesystem::remove(path);
     EXPECT_EQ(read_file(path).error().code, Code::not_found);

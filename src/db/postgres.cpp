@@ -138,8 +138,8 @@ class PostgresConnection final : public Connection {
                 if (columns != nullptr) read_columns(answer.get(), *columns);
                 for (int r = 0; more && r < PQntuples(answer.get()); ++r) {
                     auto wanted = row(read(answer.get(), r));
-                    if (!wanted) problem = std::move(wanted).error();
                     more = wanted && *wanted;
+                    if (!wanted) problem = std::move(wanted.error());
                 }
                 if (!more && !cancelled && status == PGRES_SINGLE_TUPLE) cancelled = true;
             } else if (status != PGRES_COMMAND_OK && !problem) {

@@ -12,7 +12,7 @@
 namespace tilsyn::http {
 namespace {
 
-Handler says(std::string text) {
+Handler says(const std::string& text) {
     return [text](const Request& request) {
         auto response = json_response(text);
         for (const auto& [name, value] : request.params) response.body += " " + name + "=" + value;
@@ -54,7 +54,7 @@ Response ask(Method method, std::string path, std::map<std::string, std::string>
     request.body = std::move(body);
     request.request_id = "id";
     const auto original = make_router();
-    const auto copy = original;  // a copy routes by its own table
+    const Router copy = original;  // NOLINT(performance-unnecessary-copy-initialization): it routes by its own table
     return copy.handle(std::move(request), authenticate);
 }
 
@@ -114,7 +114,7 @@ TEST(Router, SaysWhichMethodsThereAre) {
 TEST(Router, LimitsBodies) {
     const std::map<std::string, std::string> json = {{"content-type", "application/json; charset=utf-8"},
                                                      {"authorization", "Bearer w"}};
-    const auto post = [&](auto headers, std::string body) {
+    const auto post = [&](const auto& headers, std::string body) {
         return ask(Method::post, "/registers/people/rows", headers, std::move(body)).status;
     };
     EXPECT_EQ(post(json, "0123456789"), 200);
@@ -164,9 +164,9 @@ TEST(Router, TurnsExceptionsIntoProblems) {
 }
 
 TEST(Router, RefusesATableWithFaults) {
-    const auto make = [](std::vector<std::string> patterns) {
+    const auto make = [](const std::vector<std::string>& patterns) {
         std::vector<Route> routes;
-        for (auto& pattern : patterns)
+        for (const auto& pattern : patterns)
             routes.emplace_back(Method::get, pattern, Access(Auth::public_, 0, Rate::light), says("x"));
         return Router(std::move(routes));
     };

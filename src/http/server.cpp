@@ -86,7 +86,7 @@ bool is_http_error(const beast::error_code& error) {
            error != beast::http::error::partial_message;
 }
 
-std::string counted_address(asio::ip::address address) {
+std::string counted_address(const asio::ip::address& address) {
     if (!address.is_v6()) return address.to_string();
     auto bytes = address.to_v6().to_bytes();
     std::fill(bytes.begin() + 8, bytes.end(), 0);
@@ -473,7 +473,7 @@ void Server::Impl::stop() {
     for (const auto& session : sessions) session->stream.close();
 }
 
-Result<std::unique_ptr<Server>> Server::start(std::string address, std::uint16_t port, std::vector<Route> routes,
+Result<std::unique_ptr<Server>> Server::start(const std::string& address, std::uint16_t port, std::vector<Route> routes,
                                               Authenticate authenticate, Limits limits, Observe observe) {
     beast::error_code error;
     const auto ip = asio::ip::make_address(address, error);

@@ -60,8 +60,9 @@ using Observe = std::function<void(const Served&)>;  // called on the io thread:
 class Server {
   public:
     // address "127.0.0.1" or "::1" ...; port 0 takes a free one. Fails when it cannot listen.
-    static Result<std::unique_ptr<Server>> start(std::string address, std::uint16_t port, std::vector<Route> routes,
-                                                 Authenticate authenticate, Limits limits = {}, Observe observe = {});
+    static Result<std::unique_ptr<Server>> start(const std::string& address, std::uint16_t port,
+                                                 std::vector<Route> routes, Authenticate authenticate,
+                                                 Limits limits = {}, Observe observe = {});
     ~Server();  // stop()
     // No new connections; idle ones close; requests whose header has arrived are finished within
     // limits.drain. Then the rest is cut off. Waits for handlers that run: they see to their own deadlines.

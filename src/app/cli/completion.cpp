@@ -97,7 +97,7 @@ std::string quoted(std::string_view text, std::string_view apostrophe) {
     return out + "'";
 }
 
-std::string zsh_text(std::string text) {
+std::string zsh_text(std::string_view text) {
     std::string out;
     for (const char c : text) {
         if (c == ':' || c == '[' || c == ']') out += '\\';

@@ -27,7 +27,7 @@ void append_list(std::string& out, const std::vector<std::pair<std::string, std:
     }
 }
 
-std::string with_choices(std::string text, const std::vector<std::string>& choices) {
+std::string with_choices(const std::string& text, const std::vector<std::string>& choices) {
     return choices.empty() ? text : text + " (" + join(choices, ", ") + ")";
 }
 

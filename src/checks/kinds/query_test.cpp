@@ -61,7 +61,7 @@ class Query : public testing::TestWithParam<db::Engine> {
         control.params.set("max_rows", rows);
         return control;
     }
-    std::vector<Judgement> look(const policy::Control& control, std::vector<std::string> ids = {"company"},
+    std::vector<Judgement> look(const policy::Control& control, const std::vector<std::string>& ids = {"company"},
                                 Deadline deadline = Deadline::in(20s)) {
         std::vector<Subject> subjects;
         for (const auto& id : ids) subjects.push_back({id, {}});
