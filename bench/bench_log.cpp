@@ -5,7 +5,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdlib>
+#include <future>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -32,34 +35,76 @@ Result<void> append_one(log::WriteContext& context) {
     return {};
 }
 
-// The same bytes in groups of that size, by one thread and without anything around them: what the disk allows.
-double raw_groups(const test::FreshDatabase& database, int group, double seconds) {
-    auto connection = db::open(database.location(), db::Access::read_write).value();
-    if (!connection->script("CREATE TABLE raw(idx BIGINT PRIMARY KEY, leaf TEXT, body TEXT)")) std::abort();
-    const std::string leaf(32, 'l'), body(180, 'b');
-    std::int64_t next = 0;
-    const auto begun = Steady::now();
-    while (seconds_since(begun) < seconds) {
-        std::vector<std::vector<db::Value>> rows;
-        rows.reserve(std::size_t(group));
-        for (int i = 0; i < group; ++i) rows.push_back({next++, leaf, body});
-        if (!connection->begin() ||
-            !connection->execute_each("INSERT INTO raw(idx, leaf, body) VALUES(?, ?, ?)", rows) ||
-            !connection->commit())
-            std::abort();
+// What a group commit of the same bytes costs without a log: writers that wait, one thread that inserts what has come
+// and commits, plain rows without hash, order or head.
+class RawGroupCommit {
+  public:
+    explicit RawGroupCommit(const test::FreshDatabase& database)
+        : connection_(db::open(database.location(), db::Access::read_write).value()) {
+        if (!connection_->script("CREATE TABLE raw(idx BIGINT PRIMARY KEY, leaf TEXT, body TEXT)")) std::abort();
+        thread_ = std::thread([this] { work(); });
     }
-    return double(next) / seconds_since(begun);
-}
+    ~RawGroupCommit() {
+        {
+            const std::scoped_lock lock(mutex_);
+            stopping_ = true;
+        }
+        changed_.notify_all();
+        thread_.join();
+    }
+    RawGroupCommit(const RawGroupCommit&) = delete;
+    RawGroupCommit& operator=(const RawGroupCommit&) = delete;
+    void write() {
+        std::promise<void> done;
+        auto result = done.get_future();
+        {
+            const std::scoped_lock lock(mutex_);
+            waiting_.push_back(std::move(done));
+        }
+        changed_.notify_one();
+        result.get();
+    }
 
-double waiting_writers(log::Committer& committer, int writers, double seconds) {
+  private:
+    void work() {
+        const std::string leaf(32, 'l'), body(180, 'b');
+        for (std::int64_t next = 0;;) {
+            std::vector<std::promise<void>> batch;
+            {
+                std::unique_lock lock(mutex_);
+                changed_.wait(lock, [&] { return stopping_ || !waiting_.empty(); });
+                if (waiting_.empty()) return;
+                batch.swap(waiting_);
+            }
+            std::vector<std::vector<db::Value>> rows;
+            rows.reserve(batch.size());
+            for (std::size_t i = 0; i < batch.size(); ++i) rows.push_back({next++, leaf, body});
+            if (!connection_->begin() ||
+                !connection_->execute_each("INSERT INTO raw(idx, leaf, body) VALUES(?, ?, ?)", rows) ||
+                !connection_->commit())
+                std::abort();
+            for (auto& done : batch) done.set_value();
+        }
+    }
+
+    std::unique_ptr<db::Connection> connection_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<std::promise<void>> waiting_;
+    bool stopping_ = false;
+    std::thread thread_;
+};
+
+// Writes a second by so many threads, each of which waits until what it wrote is durable.
+template <typename Write>
+double waiting_writers(int writers, double seconds, const Write& write) {
     std::atomic<std::int64_t> done = 0;
     std::vector<std::thread> threads;
-    threads.reserve(std::size_t(writers));
     const auto begun = Steady::now();
     for (int i = 0; i < writers; ++i)
         threads.emplace_back([&] {
             while (seconds_since(begun) < seconds) {
-                if (!committer.write(append_one)) std::abort();
+                write();
                 ++done;
             }
         });
@@ -77,9 +122,15 @@ void appends(db::Engine engine) {
             auto connection = db::open(database.location(), db::Access::read_write).value();
             if (!db::migrate(*connection, log::migrations(), clock.now())) std::abort();
         }
-        const double limit = raw_groups(database, writers, 2);
+        double limit = 0;
+        {
+            RawGroupCommit raw(database);
+            limit = waiting_writers(writers, 2, [&] { raw.write(); });
+        }
         auto committer = log::Committer::start({database.location()}, clock).value();
-        const double ours = waiting_writers(*committer, writers, 3);
+        const double ours = waiting_writers(writers, 3, [&] {
+            if (!committer->write(append_one)) std::abort();
+        });
         fmt::print("{:9} durable appends, {:3} writers waiting  {:>10.0f} /s   (limit {:.0f}, {:.2f} of it; aim 0.7)\n",
                    test::engine_name(engine), writers, ours, limit, ours / limit);
     }

@@ -59,6 +59,14 @@ std::span<const db::Migration> migrations() {
     return schema;
 }
 
+db::Connection& WriteContext::db() {
+    if (shared_ && !saved_) {
+        saved_ = true;
+        saving_ = db_->savepoint();  // what comes now fails too when this did
+    }
+    return *db_;
+}
+
 struct Committer::Impl {
     struct Waiting {
         Change change;
@@ -76,6 +84,14 @@ struct Committer::Impl {
 
     std::unique_ptr<db::Connection> connection;  // the committer thread's alone
     std::thread thread;
+
+    struct Sequence {  // of a control: the number and the index of its newest entry
+        std::int64_t cseq = -1;
+        std::int64_t last = -1;
+    };
+    using Sequences = std::map<std::string, Sequence, std::less<>>;
+    // As of `head`: read again when somebody else has moved it. The committer thread's alone.
+    Sequences known;
 
     // What a batch wrote, to recognise it after a connection was lost during COMMIT.
     struct Fingerprint {
@@ -122,6 +138,7 @@ struct Committer::Impl {
             };
             auto done = attempt();
             if (done) return results;
+            known.clear();
             if (connection) connection->rollback();
             if (written.index >= 0) previous = written;
             if (!worth_retrying(done.error().code) || deadline.passed() || stop_now()) {
@@ -145,33 +162,41 @@ struct Committer::Impl {
                                                      : "SELECT size, frontier FROM log_head WHERE id = 1"));
         if (!row) return fail(Code::corrupt, "log.no-head");
         TRY(auto frontier, Frontier::from_bytes(row->integer(0), row->blob(1)));
+        if (const auto ours = newest(); frontier.size() != ours.size || frontier.root() != ours.root) known.clear();
 
         WriteContext context;
         context.db_ = connection.get();
         context.now_ = clock->now();
         context.next_index_ = frontier.size();
-        const bool alone = batch.size() == 1;  // then the transaction is the savepoint
+        context.shared_ = batch.size() > 1;  // else the transaction is the savepoint
         for (std::size_t i = 0; i < batch.size(); ++i) {
             const auto mark = context.entries_.size();
-            if (!alone) TRY_VOID(connection->savepoint());
+            context.saved_ = false;
             results[i] = run_change(batch[i].change, context);
+            TRY_VOID(context.saving_);
             if (results[i]) {
-                if (!alone) TRY_VOID(connection->release());
+                if (context.saved_) TRY_VOID(connection->release());
                 continue;
             }
             if (sinks_the_batch(results[i].error().code)) return results[i];
             context.entries_.resize(mark, Entry(""));
-            if (alone) {
+            if (!context.shared_) {
                 connection->rollback();
                 return {};
             }
-            TRY_VOID(connection->rollback_to_savepoint());
+            if (context.saved_) TRY_VOID(connection->rollback_to_savepoint());
         }
-        TRY_VOID(append_entries(context, frontier, written));
+        TRY(auto sequences, append_entries(context, frontier, written));
         TRY_VOID(connection->commit());
-        std::scoped_lock lock(mutex);
+        for (auto& [control, sequence] : sequences) known.insert_or_assign(control, sequence);
+        const std::scoped_lock lock(mutex);
         head = {frontier.size(), frontier.root()};
         return {};
+    }
+
+    Head newest() {
+        const std::scoped_lock lock(mutex);
+        return head;
     }
 
     static Result<void> run_change(const Change& change, WriteContext& context) {
@@ -182,19 +207,19 @@ struct Committer::Impl {
         }
     }
 
-    Result<void> append_entries(const WriteContext& context, Frontier& frontier, Fingerprint& written) {
-        if (context.entries_.empty()) return {};
-        struct Sequence {
-            std::int64_t cseq = -1;
-            std::int64_t last = -1;
-            bool known = false;
-        };
-        std::map<std::string, Sequence, std::less<>> sequences;
+    // What the sequences of the controls concerned have become.
+    Result<Sequences> append_entries(const WriteContext& context, Frontier& frontier, Fingerprint& written) {
+        Sequences sequences;
+        if (context.entries_.empty()) return sequences;
         for (const auto& entry : context.entries_)
             if (!entry.control().empty()) sequences.try_emplace(entry.control());
         for (auto& [control, sequence] : sequences) {
+            if (const auto found = known.find(control); found != known.end()) {
+                sequence = found->second;
+                continue;
+            }
             TRY(const auto row, connection->one("SELECT cseq, last_idx FROM log_control WHERE control = ?", {control}));
-            if (row) sequence = {row->integer(0), row->integer(1), true};
+            if (row) sequence = {row->integer(0), row->integer(1)};
         }
         const std::int64_t old_size = frontier.size();
         std::vector<std::vector<db::Value>> rows, private_rows;
@@ -233,7 +258,7 @@ struct Committer::Impl {
             connection->execute("UPDATE log_head SET size = ?, frontier = ? WHERE id = 1 AND size = ?",
                                 {frontier.size(), frontier.to_bytes(), old_size}));
         if (moved != 1) return fail(Code::busy, "log.head-moved");
-        return {};
+        return sequences;
     }
 };
 

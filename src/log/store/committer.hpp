@@ -19,7 +19,8 @@ namespace tilsyn::log {
 // What a change sees. Valid only during the call.
 class WriteContext {
   public:
-    db::Connection& db() { return *db_; }
+    // Where the change makes its own statements; undone with it when it fails.
+    db::Connection& db();
     Timestamp now() const { return now_; }
     // Adds an entry; returns its index in the log. Rolled back with the change it belongs to.
     std::int64_t append(Entry entry) {
@@ -33,6 +34,10 @@ class WriteContext {
     Timestamp now_{};
     std::int64_t next_index_ = 0;
     std::vector<Entry> entries_;
+    // A change shares its transaction with others, and so needs a savepoint, but only from its first statement on: most
+    // of the cost of a change on PostgreSQL is the way to the server and back.
+    bool shared_ = false, saved_ = false;
+    Result<void> saving_;
 };
 
 struct Head {
