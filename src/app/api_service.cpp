@@ -5,7 +5,7 @@
 #include "base/embedded.hpp"
 
 namespace tilsyn::embedded {
-std::span<const EmbeddedFile> api_files();  // api/*, linked with this module
+std::span<const EmbeddedFile> api_files();  // api/*
 }
 
 namespace tilsyn::app::api {

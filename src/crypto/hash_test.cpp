@@ -1,4 +1,5 @@
 #include "crypto/hash.hpp"
+#include "crypto/uuid.hpp"
 
 #include <gtest/gtest.h>
 
@@ -28,6 +29,11 @@ TEST(Hash, Hex) {
     EXPECT_EQ(parse_hex("00ff").value(), (std::vector<std::uint8_t>{0, 255}));
     EXPECT_FALSE(parse_hex("0"));
     EXPECT_FALSE(parse_hex("zz"));
+}
+
+TEST(Uuid, OfANameIsThatOfRfc9562) {  // appendix A.4
+    constexpr Uuid dns{0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8};
+    EXPECT_EQ(uuid_text(uuid5(dns, "www.example.com")), "2ed6657d-e927-568b-95e1-2665a8aea6a2");
 }
 
 TEST(Hash, ConstantTimeEquality) {

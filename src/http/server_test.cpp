@@ -83,7 +83,8 @@ struct House {
             response.headers.emplace_back("X-A", "b\r\nX-C: d");
             return response;
         });
-        server = Server::start("127.0.0.1", 0, std::move(routes), authenticate, limits, std::move(observe)).value();
+        server = Server::start("127.0.0.1", 0, std::move(routes), authenticate, std::move(limits), std::move(observe))
+                     .value();
     }
     ~House() { gate.open(); }
     Client client(const char* from = "127.0.0.1") { return Client(server->port(), from); }

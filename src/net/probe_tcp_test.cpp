@@ -30,6 +30,7 @@ TEST(TcpProbe, TellsARefusedPortApart) {
 TEST(TcpProbe, TellsAFilteredPortApart) {
     // A listener whose queue is full drops what comes next, just as a firewall does.
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_GE(fd, 0);
     sockaddr_in where{};
     where.sin_family = AF_INET;
     where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

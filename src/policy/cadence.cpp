@@ -267,7 +267,7 @@ std::optional<std::string> repaired(std::string_view text) {
         if (numeric || std::ranges::find(vocabulary, word) != vocabulary.end()) continue;
         if (const auto near = nearest(word, vocabulary)) word = *near;
     }
-    const auto joined = join(words, " ");
+    auto joined = join(words, " ");
     if (parses(joined)) return joined;
     // "last friday of month" and "monday 09:00": a small word left out.
     auto with_the = words;

@@ -51,7 +51,7 @@ void Faults::unknown_name(Position where, Message message, std::string_view type
     std::optional<Message> hint;
     if (auto near = nearest(typed, names)) {
         hint = msg("policy.did-you-mean", {{"name", std::move(*near)}});
-    } else if (names.size() == 0) {
+    } else if (names.empty()) {
         hint = msg("policy.none-there");
     } else {
         constexpr std::size_t most = 20;  // more would bury the fault
@@ -340,9 +340,9 @@ std::string Cursor::text(std::string_view key) const {
     const auto* spec = find_key(scope_, key);
     const auto* found = node(key);
     // A declared default is a TOML text without escapes.
-    const auto fallback = spec->default_value.size() < 2
-                              ? std::string()
-                              : std::string(spec->default_value.substr(1, spec->default_value.size() - 2));
+    auto fallback = spec->default_value.size() < 2
+                        ? std::string()
+                        : std::string(spec->default_value.substr(1, spec->default_value.size() - 2));
     if (found == nullptr) return fallback;
     if (spec->type == KeyType::choice)
         return reader_.choice(*found, path(key), strings(spec->choices)).value_or(fallback);

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "base/embedded.hpp"
 #include "base/file.hpp"
 #include "checks/kind.hpp"
 #include "crypto/hash.hpp"
@@ -14,7 +15,12 @@
 #include "log/tlog_proof.hpp"
 #include "policy/store.hpp"
 #include "publish/log_part.hpp"
+#include "publish/oscal.hpp"
 #include "publish/report.hpp"
+
+namespace tilsyn::embedded {
+std::span<const EmbeddedFile> api_files();  // api/*, linked with this module
+}
 
 namespace tilsyn::publish {
 namespace {
@@ -354,6 +360,13 @@ class Maker {
         const auto zone = Zone::find(loaded_.policy.timezone).value_or(Zone::utc());
         TRY_VOID(pack_.add("report.da.html", report_html(facts_, zone, Lang::da)));
         TRY_VOID(pack_.add("report.en.html", report_html(facts_, zone, Lang::en)));
+        for (const auto& file : embedded::api_files())
+            if (file.name.ends_with(".schema.json"))
+                TRY_VOID(pack_.add("schema/" + std::string(file.name), file.content));
+        if (facts_.policy != nullptr) {
+            TRY_VOID(pack_.add("oscal/catalog.json", oscal_catalog(facts_)));
+            TRY_VOID(pack_.add("oscal/assessment-results.json", oscal_assessment_results(facts_)));
+        }
         return pack_.add("CHECK.txt", check_text(facts_));
     }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <memory>
 
 #include <fmt/format.h>
 
@@ -50,9 +51,9 @@ class Parser {
         if (eat("true")) return value = true, true;
         if (eat("false")) return value = false, true;
         std::int64_t number = 0;
-        const auto [end, error] = std::from_chars(in_.data(), in_.data() + in_.size(), number);
+        const auto [end, error] = std::from_chars(std::to_address(in_.begin()), std::to_address(in_.end()), number);
         if (error != std::errc()) return false;
-        const std::string_view digits(in_.data(), std::size_t(end - in_.data()));
+        const auto digits = in_.substr(0, std::size_t(end - std::to_address(in_.begin())));
         // One way to write a number: what a text says is what its hash is of.
         if (digits == "-0" || (digits.size() > 1 && digits.starts_with('0')) || digits.starts_with("-0")) return false;
         in_.remove_prefix(digits.size());
@@ -61,8 +62,9 @@ class Parser {
     }
     bool hex4(unsigned& code) {
         if (in_.size() < 4) return false;
-        const auto [end, error] = std::from_chars(in_.data(), in_.data() + 4, code, 16);
-        if (error != std::errc() || end != in_.data() + 4) return false;
+        const auto* const begin = std::to_address(in_.begin());
+        const auto [end, error] = std::from_chars(begin, begin + 4, code, 16);
+        if (error != std::errc() || end != begin + 4) return false;
         in_.remove_prefix(4);
         return true;
     }

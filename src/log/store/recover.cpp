@@ -71,7 +71,7 @@ Result<VerifierKey> begin_new_origin(Committer& committer, const Signer& old, co
         return fail(Code::invalid, "log.bad-origin", {{"origin", std::string(origin)}});
     TRY(const auto last, old.memory());
     KeyRing ring{std::string(origin), {old.ring().keys.front()}};
-    const auto key = ring.verifier();
+    auto key = ring.verifier();
     // The entry first: should the rest fail, the old name still refuses to sign, and this can be asked for again.
     TRY_VOID(committer.write([&](WriteContext& context) -> Result<void> {
         Entry entry("log.recover");
@@ -90,7 +90,7 @@ namespace {
 
 Result<VerifierKey> use_ring(Committer& committer, const KeyRing& ring, const std::filesystem::path& key_file,
                              std::string_view action, std::string_view by) {
-    const auto key = ring.verifier();
+    auto key = ring.verifier();
     TRY_VOID(committer.write([&](WriteContext& context) -> Result<void> {
         Entry entry("log.rotate");
         entry.text("action", action).text("vkey", to_string(key));
