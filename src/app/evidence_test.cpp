@@ -172,6 +172,23 @@ TEST_P(Evidence, ProgramsCanReadItBySchema) {
     }
 }
 
+TEST_P(Evidence, PeopleCanReadItOnPaper) {
+    ASSERT_TRUE(make("p.zip", Audience::auditor));
+    auto zip = log::pack::ZipReader::open(folder_.path() / "p.zip").value();
+    const auto file = (folder_.path() / "report.pdf").string();
+    ASSERT_TRUE(write_file(file, zip.read(*zip.find("report.da.pdf")).value()));
+    const auto ran = test::run_command("pdftotext -layout " + file + " - 2>&1");
+    ASSERT_EQ(ran.status, 0) << ran.output;
+    // The same words as on the page, on every page's foot its number.
+    const auto page = zip.read(*zip.find("report.da.html")).value();
+    for (const char* text : {"Kontrolbevis", "Formål og ansvar", "control-log-intact", "Ikke bevidnet"}) {
+        EXPECT_THAT(ran.output, HasSubstr(text));
+        EXPECT_THAT(page, HasSubstr(text));
+    }
+    EXPECT_THAT(ran.output, HasSubstr("side 1 af "));
+    EXPECT_THAT(ran.output, Not(HasSubstr("?"))) << "a letter that is not in the font";
+}
+
 TEST_P(Evidence, WhatCannotBeMadeLeavesNothing) {
     EXPECT_EQ(make("e.zip", Audience::auditor, {"no-such-control"}).error().message.key, "publish.no-control");
     std::swap(from_, to_);

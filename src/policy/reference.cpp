@@ -47,7 +47,6 @@ std::string_view type_name(KeyType type) {
         case KeyType::check:
             return "table";
         case KeyType::tables:
-            return "tables";
         case KeyType::registers:
             return "tables";
     }

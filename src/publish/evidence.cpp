@@ -295,6 +295,7 @@ class Maker {
                          while (next < chosen_.size() && chosen_[next] < index) ++next;
                          if (next == chosen_.size()) return false;
                          if (chosen_[next] != index) return true;
+                         if (row.text(1) == "s") facts_.subjects[index] = row.text(3);
                          disclosed += FlatWriter()
                                           .integer("entry", index)
                                           .text("field", row.text(1))
@@ -358,8 +359,13 @@ class Maker {
         facts_.internal = internal();
         facts_.witnesses = checkpoint_.cosignatures;
         const auto zone = Zone::find(loaded_.policy.timezone).value_or(Zone::utc());
-        TRY_VOID(pack_.add("report.da.html", report_html(facts_, zone, Lang::da)));
-        TRY_VOID(pack_.add("report.en.html", report_html(facts_, zone, Lang::en)));
+        for (const auto lang : {Lang::da, Lang::en}) {
+            const auto document = report(facts_, zone, lang);
+            const auto name = "report." + std::string(to_string(lang));
+            TRY_VOID(pack_.add(name + ".html", to_html(document)));
+            TRY(const auto pdf, to_pdf(document));
+            TRY_VOID(pack_.add(name + ".pdf", pdf));
+        }
         for (const auto& file : embedded::api_files())
             if (file.name.ends_with(".schema.json"))
                 TRY_VOID(pack_.add("schema/" + std::string(file.name), file.content));

@@ -1,50 +1,10 @@
 #include "publish/report.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <span>
 
 namespace tilsyn::publish {
 namespace {
-
-constexpr std::string_view style = R"(
-:root { color-scheme: light; }
-body { font: 15px/1.5 system-ui, sans-serif; color: #1c2127; background: #fff; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.6rem; margin-bottom: .2rem; }
-h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bottom: 1px solid #c9d1d9; padding-bottom: .2rem; }
-h3 { font-size: 1rem; margin: 1.4rem 0 .4rem; }
-p.lead { margin-top: 0; color: #4a5560; }
-table { border-collapse: collapse; width: 100%; font-size: .9rem; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .5rem; border-bottom: 1px solid #e3e8ed; }
-th { font-weight: 600; color: #4a5560; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-.bad { color: #a01820; font-weight: 600; }
-.doubt { color: #7a4b00; font-weight: 600; }
-.good { color: #17623a; }
-code { font: .85em ui-monospace, monospace; overflow-wrap: anywhere; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; }
-dt { color: #4a5560; } dd { margin: 0; }
-@media (max-width: 40rem) { dl { grid-template-columns: 1fr; } table { display: block; overflow-x: auto; } }
-@media print { body { margin: 0; max-width: none; font-size: 10pt; } h2 { break-after: avoid; } tr { break-inside: avoid; } }
-)";
-
-std::string escaped(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        if (c == '&')
-            out += "&amp;";
-        else if (c == '<')
-            out += "&lt;";
-        else if (c == '>')
-            out += "&gt;";
-        else if (c == '"')
-            out += "&quot;";
-        else
-            out += c;
-    }
-    return out;
-}
 
 // What came of a run, the worst first, and what happened: their words in the catalogue.
 struct Word {
@@ -62,21 +22,17 @@ class Writer {
   public:
     Writer(const ReportFacts& facts, const Zone& zone, Lang lang) : facts_(facts), zone_(zone), lang_(lang) {}
 
-    std::string page() {
-        const auto title = say("publish.title");
-        const auto company = facts_.policy == nullptr ? std::string() : facts_.policy->company;
-        out_ = fmt::format(
-            "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-            "content=\"width=device-width, initial-scale=1\">\n<title>{} – {}</title>\n<style>{}</style>\n</head>\n"
-            "<body>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n",
-            lang_ == Lang::da ? "da" : "en", title, escaped(company), style, title,
-            escaped(say("publish.lead", {{"company", company}, {"from", day(facts_.from)}, {"to", day(facts_.to)}})));
+    Document document() {
+        out_.lang = lang_;
+        out_.title = say("publish.title");
+        out_.company = facts_.policy == nullptr ? std::string() : facts_.policy->company;
+        out_.lead =
+            say("publish.lead", {{"company", out_.company}, {"from", day(facts_.from)}, {"to", day(facts_.to)}});
         summary();
         sections();
         happened("publish.findings", "publish.no-findings", facts_.findings);
         happened("publish.exceptions", "publish.no-exceptions", facts_.exceptions);
         proof();
-        out_ += "</body>\n</html>\n";
         return std::move(out_);
     }
 
@@ -92,7 +48,10 @@ class Writer {
         const auto at = parse_utc(utc);
         return at ? zone_.format(*at) : std::string(utc);
     }
-    void heading(int level, std::string_view text) { out_ += fmt::format("<h{0}>{1}</h{0}>\n", level, escaped(text)); }
+    void heading(int level, std::string text) { out_.blocks.emplace_back(Heading{level, std::move(text)}); }
+    void paragraph(std::string text, Look look = Look::plain) {
+        out_.blocks.emplace_back(Paragraph{std::move(text), look});
+    }
 
     std::int64_t runs(std::string_view outcome) const {
         std::int64_t sum = 0;
@@ -110,28 +69,26 @@ class Writer {
     // No share of green: what failed stands first, and by its number.
     void summary() {
         heading(2, say("publish.summary"));
-        out_ += "<table>\n<tr>";
-        for (const auto& outcome : outcomes)
-            out_ += fmt::format("<th class=\"number\">{}</th>", escaped(say(outcome.key)));
-        out_ += "</tr>\n<tr>";
+        Table table;
+        table.rows.emplace_back();
         for (const auto& outcome : outcomes) {
             const auto count = runs(outcome.name);
-            out_ += fmt::format("<td class=\"number {}\">{}</td>", count == 0 ? "" : look(outcome.name), count);
+            table.columns.push_back({say(outcome.key), true});
+            table.rows.front().push_back({std::to_string(count), {}, count == 0 ? Look::plain : look_of(outcome.name)});
         }
-        out_ += "</tr>\n</table>\n";
+        out_.blocks.emplace_back(std::move(table));
         const auto without = std::ranges::count_if(facts_.controls, [&](const auto& id) {
             const auto* figures = find(id);
             return figures == nullptr || figures->outcomes.empty();
         });
-        out_ += fmt::format("<p>{}</p>\n",
-                            escaped(say("publish.counted", {{"controls", std::to_string(facts_.controls.size())},
-                                                            {"without", std::to_string(without)}})));
+        paragraph(say("publish.counted",
+                      {{"controls", std::to_string(facts_.controls.size())}, {"without", std::to_string(without)}}));
     }
 
-    static std::string_view look(std::string_view outcome) {
-        if (outcome == "fail" || outcome == "missed") return "bad";
-        if (outcome == "unknown" || outcome == "stale") return "doubt";
-        return outcome == "pass" ? "good" : "";
+    static Look look_of(std::string_view outcome) {
+        if (outcome == "fail" || outcome == "missed") return Look::bad;
+        if (outcome == "unknown" || outcome == "stale") return Look::doubt;
+        return outcome == "pass" ? Look::good : Look::plain;
     }
 
     void sections() {
@@ -145,13 +102,15 @@ class Writer {
                     here.push_back(&control);
             if (here.empty()) continue;
             heading(3, section.title.in(lang_));
-            out_ += fmt::format(
-                "<table>\n<tr><th>{}</th><th>{}</th><th class=\"number\">{}</th><th class=\"number\">{}</th>"
-                "<th class=\"number\">{}</th><th>{}</th></tr>\n",
-                say("publish.control"), say("publish.promise"), say("publish.passed"), say("publish.not-passed"),
-                say("publish.not-run"), say("publish.newest"));
-            for (const auto* control : here) row(*control);
-            out_ += "</table>\n";
+            Table table{{{say("publish.control")},
+                         {say("publish.promise")},
+                         {say("publish.passed"), true},
+                         {say("publish.not-passed"), true},
+                         {say("publish.not-run"), true},
+                         {say("publish.newest")}},
+                        {}};
+            for (const auto* control : here) table.rows.push_back(row(*control));
+            out_.blocks.emplace_back(std::move(table));
         }
     }
 
@@ -162,7 +121,7 @@ class Writer {
                                   : !facts_.policy->sections.empty() && facts_.policy->sections.front().id == section;
     }
 
-    void row(const policy::Control& control) {
+    std::vector<Cell> row(const policy::Control& control) {
         static const ControlFigures none;
         const auto* found = find(control.id);
         const auto& figures = found == nullptr ? none : *found;
@@ -179,59 +138,65 @@ class Writer {
         else if (!figures.worst.empty())
             newest += ". " + say("publish.worst",
                                  {{"outcome", word(outcomes, figures.worst)}, {"time", moment(figures.worst_time)}});
-        out_ += fmt::format(
-            "<tr><td>{}<br><code>{}</code></td><td>{}</td><td class=\"number\">{}</td><td class=\"number {}\">{}</td>"
-            "<td class=\"number {}\">{}</td><td>{}</td></tr>\n",
-            escaped(control.title.in(lang_)), escaped(control.id), escaped(promises), count("pass"),
-            bad > 0 ? (count("fail") > 0 ? "bad" : "doubt") : "", bad, missed > 0 ? "bad" : "", missed,
-            escaped(newest));
+        return {{control.title.in(lang_), control.id},
+                {promises},
+                {std::to_string(count("pass"))},
+                {std::to_string(bad),
+                 {},
+                 bad == 0            ? Look::plain
+                 : count("fail") > 0 ? Look::bad
+                                     : Look::doubt},
+                {std::to_string(missed), {}, missed > 0 ? Look::bad : Look::plain},
+                {newest}};
     }
 
     void happened(std::string_view title, std::string_view none,
                   const std::vector<std::pair<std::int64_t, log::pack::Flat>>& entries) {
         heading(2, say(title));
         if (entries.empty()) {
-            out_ += fmt::format("<p>{}</p>\n", escaped(say(none)));
+            paragraph(say(none));
             return;
         }
-        out_ += fmt::format("<table>\n<tr><th>{}</th><th>{}</th><th>{}</th><th class=\"number\">{}</th></tr>\n",
-                            say("publish.when"), say("publish.what"), say("publish.control"), say("publish.entry"));
+        Table table{
+            {{say("publish.when")}, {say("publish.what")}, {say("publish.control")}, {say("publish.entry"), true}}, {}};
         for (const auto& [index, entry] : entries)
-            out_ += fmt::format(
-                "<tr><td>{}</td><td>{}</td><td><code>{}</code> {}</td><td class=\"number\">{}</td></tr>\n",
-                escaped(moment(entry.text("t"))), escaped(word(happenings, entry.text("k"))), escaped(entry.text("c")),
-                escaped(facts_.internal ? entry.text("s") : std::string_view()), index);
-        out_ += "</table>\n";
+            table.rows.push_back({{moment(entry.text("t"))},
+                                  {word(happenings, entry.text("k"))},
+                                  {subject(index, entry), std::string(entry.text("c"))},
+                                  {std::to_string(index)}});
+        out_.blocks.emplace_back(std::move(table));
+    }
+
+    std::string subject(std::int64_t index, const log::pack::Flat& entry) const {
+        if (!facts_.internal) return {};
+        const auto disclosed = facts_.subjects.find(index);
+        return disclosed == facts_.subjects.end() ? std::string(entry.text("s")) : disclosed->second;
     }
 
     void proof() {
         heading(2, say("publish.proof"));
-        out_ += fmt::format("<p>{}</p>\n<dl>\n",
-                            escaped(say(facts_.whole ? "publish.proof-whole" : "publish.proof-partial")));
-        const auto line = [&](std::string_view key, std::string_view value) {
-            out_ += fmt::format("<dt>{}</dt><dd><code>{}</code></dd>\n", say(key), escaped(value));
-        };
-        line("publish.origin", facts_.origin);
-        line("publish.key", facts_.vkey);
-        line("publish.size", std::to_string(facts_.size));
-        line("publish.root", facts_.root);
-        out_ += fmt::format(
-            "</dl>\n<p class=\"{}\">{}</p>\n<p>{}</p>\n", facts_.witnesses > 0 ? "good" : "doubt",
-            escaped(facts_.witnesses > 0 ? say("publish.witnessed", {{"count", std::to_string(facts_.witnesses)}})
-                                         : say("publish.not-witnessed")),
-            escaped(say("publish.how")));
+        paragraph(say(facts_.whole ? "publish.proof-whole" : "publish.proof-partial"));
+        out_.blocks.emplace_back(Terms{{{say("publish.origin"), facts_.origin},
+                                        {say("publish.key"), facts_.vkey},
+                                        {say("publish.size"), std::to_string(facts_.size)},
+                                        {say("publish.root"), facts_.root}}});
+        const bool witnessed = facts_.witnesses > 0;
+        paragraph(witnessed ? say("publish.witnessed", {{"count", std::to_string(facts_.witnesses)}})
+                            : say("publish.not-witnessed"),
+                  witnessed ? Look::good : Look::doubt);
+        paragraph(say("publish.how"));
     }
 
     const ReportFacts& facts_;
     const Zone& zone_;
     Lang lang_;
-    std::string out_;
+    Document out_;
 };
 
 }  // namespace
 
-std::string report_html(const ReportFacts& facts, const Zone& zone, Lang lang) {
-    return Writer(facts, zone, lang).page();
+Document report(const ReportFacts& facts, const Zone& zone, Lang lang) {
+    return Writer(facts, zone, lang).document();
 }
 
 std::string check_text(const ReportFacts& facts) {

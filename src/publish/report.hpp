@@ -1,4 +1,4 @@
-// The part of a pack that people read: one page of HTML that stands alone and prints well.
+// The part of a pack that people read.
 #pragma once
 #include <map>
 #include <string>
@@ -7,6 +7,7 @@
 #include "base/zone.hpp"
 #include "log/pack/flat.hpp"
 #include "policy/types.hpp"
+#include "publish/document.hpp"
 
 namespace tilsyn::publish {
 
@@ -22,6 +23,7 @@ struct ReportFacts {
     std::vector<std::string> controls;       // shown; others are not
     std::map<std::string, ControlFigures> figures;
     std::vector<std::pair<std::int64_t, log::pack::Flat>> findings, exceptions;  // entries, with their index
+    std::map<std::int64_t, std::string> subjects;  // of entries that hold a commitment instead; for auditors only
     Timestamp from{}, to{};
     std::string origin, vkey, root;
     std::int64_t size = 0, entries = 0;
@@ -29,7 +31,7 @@ struct ReportFacts {
     std::size_t witnesses = 0;
 };
 
-std::string report_html(const ReportFacts& facts, const Zone& zone, Lang lang);
+Document report(const ReportFacts& facts, const Zone& zone, Lang lang);
 std::string check_text(const ReportFacts& facts);  // CHECK.txt, both languages
 
 }  // namespace tilsyn::publish

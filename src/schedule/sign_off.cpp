@@ -185,7 +185,7 @@ Result<std::string> store_evidence(const std::string& data_folder, std::string_v
     if (content.empty()) return fail(Code::invalid, "schedule.evidence-empty");
     if (content.size() > evidence_limit)
         return fail(Code::too_large, "schedule.evidence-too-large", {{"limit", std::to_string(evidence_limit >> 20)}});
-    const auto name = crypto::hex(crypto::sha256(content));
+    auto name = crypto::hex(crypto::sha256(content));
     const auto folder = std::filesystem::path(data_folder) / "evidence" / name.substr(0, 2);
     std::error_code error;
     std::filesystem::create_directories(folder, error);
