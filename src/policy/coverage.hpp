@@ -38,7 +38,7 @@ struct Coverage {
     std::size_t promises() const { return kept.size() + not_kept.size(); }
     double machine_share() const {
         return promises() == 0 ? 0.0 : double(machine.size()) / double(promises());
-    }                                      // of all
+    }  // of all
     std::size_t count(Cover state) const;  // sentences
 };
 

@@ -131,7 +131,8 @@ TEST_P(Store, NoticesFilesThatWereChanged) {
 }
 
 TEST_P(Store, KeepsProceduresThatAreNotText) {
-    const auto with = loaded(good("severity = \"high\"", "procedure = \"procedures/round.md\""), std::string("\xFF\xFE\0 bytes", 9));
+    const auto with =
+        loaded(good("severity = \"high\"", "procedure = \"procedures/round.md\""), std::string("\xFF\xFE\0 bytes", 9));
     ASSERT_EQ(with.faults.size(), 0U);
     ASSERT_TRUE(apply(*committer_, with, "ole"));
     EXPECT_EQ(version_files(*connection_, 1).value(), with.policy.files);

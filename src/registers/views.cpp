@@ -63,7 +63,7 @@ std::string sqlite_register(const Register& target) {
 }
 
 std::string postgres_column(const Field& field) {
-    const auto value = fmt::format("f.\"{}\"", field.name);
+    auto value = fmt::format("f.\"{}\"", field.name);
     switch (field.type) {
         case FieldType::boolean:
             return flag(value);

@@ -30,8 +30,7 @@ int start_child(const std::vector<std::string>& command, const std::string& log)
         ::_exit(126);
     ::prctl(PR_SET_PDEATHSIG, SIGQUIT);
     const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-    ::dup2(out, 1);
-    ::dup2(out, 2);
+    if (out < 0 || ::dup2(out, 1) < 0 || ::dup2(out, 2) < 0) ::_exit(126);
     std::vector<char*> arguments;
     for (const auto& part : command) arguments.push_back(const_cast<char*>(part.c_str()));
     arguments.push_back(nullptr);

@@ -146,7 +146,8 @@ std::shared_ptr<const schedule::Plan> Schedule::use(std::vector<policy::Control>
     return plan;
 }
 
-std::unique_ptr<schedule::Engine> Schedule::engine(schedule::EngineOptions options, schedule::Engine::Report report) {
+std::unique_ptr<schedule::Engine> Schedule::engine(const schedule::EngineOptions& options,
+                                                   schedule::Engine::Report report) {
     checks::Environment environment;
     auto made =
         std::make_unique<schedule::Engine>(*committer, *readers, environment, *clock, options, std::move(report));

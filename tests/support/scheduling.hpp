@@ -30,7 +30,7 @@ class Schedule {
     explicit Schedule(const db::Location& location, const Clock& clock);
     void add_rows(const std::string& register_name, int count, const std::string& prefix = "s");  // ids s00000 ...
     std::shared_ptr<const schedule::Plan> use(std::vector<policy::Control> controls);  // makes the plan and syncs
-    std::unique_ptr<schedule::Engine> engine(schedule::EngineOptions options = {},
+    std::unique_ptr<schedule::Engine> engine(const schedule::EngineOptions& options = {},
                                              schedule::Engine::Report report = {});
     std::int64_t number(const std::string& sql);
     std::string text(const std::string& sql);
