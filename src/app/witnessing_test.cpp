@@ -190,6 +190,27 @@ TEST_F(WitnessingTest, ALogThatWasRewrittenIsAnAlarm) {
     EXPECT_EQ(witness_->logs()->front().forks, 1) << "of the same size: the witness has the evidence";
 }
 
+// Whoever has the key can sign what he likes, but the witness has a memory of its own.
+TEST_F(WitnessingTest, AThiefOfTheKeyGetsNoCosignatureForAFork) {
+    auto witnessing = log_.witnessing(policy());
+    log_.grow(5);
+    ASSERT_EQ(once(witnessing).size, 5);
+    std::filesystem::copy_file(folder_.path() / "log.key", folder_.path() / "stolen.key");
+    OwnLog forged(folder_.path() / "stolen.key");
+    for (const int count : {3, 2, 4}) {  // shorter, of the same size, longer
+        forged.grow(count);
+        auto thief = forged.witnessing(policy());
+        const auto state = once(thief);
+        ASSERT_TRUE(state.trouble) << count;
+        EXPECT_TRUE(state.alarm) << state.trouble->message.key;
+        EXPECT_FALSE(log::newest_witnessed(forged.writer(), std::nullopt).value());
+    }
+    log_.grow(1);
+    const auto state = once(witnessing, 5min);
+    EXPECT_FALSE(state.trouble) << "the true log goes on";
+    EXPECT_EQ(state.size, 6);
+}
+
 TEST_F(WitnessingTest, SaysWhatTheWitnessLacks) {
     log_.grow(3);
     ASSERT_TRUE(witness_->forget_key(log_.verifier()));

@@ -337,6 +337,19 @@ TEST_F(Packs, AnEntryThatWasDatedBackLiesOutsideItsProvedTime) {
     EXPECT_EQ(faults(write(members)), Keys{});
 }
 
+// A failing outcome that is kept out of the log by stopping what would log it.
+TEST_F(Packs, ATimeInWhichNothingWasLoggedIsTold) {
+    EXPECT_EQ(verify(write(whole(Log(5))), {})->silences, 0) << "an entry an hour";
+    Log log(3);
+    log.add(10, "pass");
+    log.add(12, "pass");
+    const auto verdict = verify(write(whole(log)), {}).value();
+    EXPECT_EQ(verdict.failed, 0);
+    EXPECT_EQ(verdict.silences, 2);
+    EXPECT_EQ(format_utc_seconds(verdict.silent_from), "2026-11-01T02:00:00Z");
+    EXPECT_EQ(format_utc_seconds(verdict.silent_to), "2026-11-01T10:00:00Z");
+}
+
 TEST_F(Packs, TimeStampsAreBelievedForTheAuthorityThatTheReaderTrusts) {
     const Log log(5);
     const test::Tsa tsa, other;

@@ -53,6 +53,9 @@ void tell_json(const std::filesystem::path& pack, const Verdict& verdict, std::o
                .integer("time_inside", verdict.inside)
                .integer("time_outside", verdict.outside)
                .integer("time_unbounded", verdict.unbounded)
+               .integer("started", verdict.started)
+               .integer("ended", verdict.ended)
+               .integer("silences", verdict.silences)
                .integer("failures", verdict.failed)
                .line();
     for (const auto& failure : verdict.failures)
@@ -76,6 +79,12 @@ void tell_people(const std::filesystem::path& pack, const Verdict& verdict, Lang
         say("log.tell-unwitnessed");
     else
         say("log.tell-witnessed", {{"names", join(verdict.witnesses, ", ")}});
+    if (verdict.whole && verdict.started > 0)
+        say("log.tell-life", {{"started", std::to_string(verdict.started)}, {"ended", std::to_string(verdict.ended)}});
+    if (verdict.silences > 0)
+        say("log.tell-silence", {{"count", std::to_string(verdict.silences)},
+                                 {"from", format_utc_seconds(verdict.silent_from)},
+                                 {"to", format_utc_seconds(verdict.silent_to)}});
     if (!verdict.stamped_by.empty())
         say(verdict.tsa_was_given ? "log.tell-stamped" : "log.tell-stamped-own",
             {{"names", join(verdict.stamped_by, ", ")}});

@@ -263,6 +263,7 @@ class Check {
         if (const auto at = parse_utc(parsed->text("t"))) {
             if (newest_ && *at + clock_slack < *newest_ && kind != "clock.step")
                 bad("log.pack-backdated", {{"time", std::string(parsed->text("t"))}}, index);
+            if (verdict_.whole && newest_ && *at - *newest_ > silence) hear_nothing(*newest_, *at);
             if (!newest_ || *at > *newest_) newest_ = *at;
             look_at_time(index, *at);
         } else {
@@ -284,6 +285,13 @@ class Check {
             last = {cseq.value_or(0), index};
         }
         for (auto& rows : rows_) compare_rows(rows, index, &*parsed);
+    }
+
+    void hear_nothing(Timestamp from, Timestamp to) {
+        ++verdict_.silences;
+        if (to - from <= verdict_.silent_to - verdict_.silent_from) return;
+        verdict_.silent_from = from;
+        verdict_.silent_to = to;
     }
 
     void look_at_time(std::int64_t index, Timestamp claimed) {

@@ -43,8 +43,11 @@ struct Verdict {
     bool key_was_given = false;
     Checkpoint checkpoint;
     std::int64_t entries = 0, rows = 0, disclosed = 0, checkpoints = 0;
-    std::int64_t started = 0, ended = 0;  // entries of the period by the claimed clock: node.start, node.stop
-    std::vector<std::string> witnesses;   // whose cosignatures held
+    // A whole log tells of its own life: processes that began, that ended in good order, and times in which nothing was
+    // logged, though one that runs logs a heartbeat every hour.
+    std::int64_t started = 0, ended = 0, silences = 0;
+    Timestamp silent_from{}, silent_to{};  // the longest
+    std::vector<std::string> witnesses;    // whose cosignatures held
     bool asks_for_witnesses = false, witnessed = false;
     // Entries by their proved time (proved_time.hpp): between two moments that others vouch for; contradicted by them,
     // each one also a failure; not contradicted, but without somebody on one side at least.
@@ -56,6 +59,7 @@ struct Verdict {
 };
 
 inline constexpr std::size_t most_failures = 1000;
+inline constexpr Duration silence = std::chrono::minutes(90);
 
 // An Error: the pack cannot be read at all. Otherwise what was found, good or bad.
 Result<Verdict> verify(const std::filesystem::path& pack, const VerifyOptions& options);
