@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/checkpoint_letter.hpp"
 #include "app/erase.hpp"
 #include "base/file.hpp"
 #include "commands.hpp"
@@ -111,6 +112,24 @@ Result<int> checkpoint(cli::Invocation& call) {
         print_json(call, to_json(stored));
     else
         call.out() << stored.note;
+    return 0;
+}
+
+// What the readers of the checkpoint get each day.
+Result<int> letter(cli::Invocation& call) {
+    TRY(const auto app, open(call));
+    TRY(const auto reader, app->readers().get());
+    TRY(const auto made, app::checkpoint_letter(*app, *reader, call.lang));
+    if (call.json) {
+        TRY(const auto readers, app::checkpoint_readers(*app));
+        json list = json::array();
+        for (const auto& one : readers)
+            list.push_back(
+                {{"id", one.id}, {"name", one.name}, {"email", one.email}, {"language", to_string(one.lang)}});
+        print_json(call, {{"subject", made.subject}, {"body", made.body}, {"readers", std::move(list)}});
+        return 0;
+    }
+    call.out() << made.subject << "\n\n" << made.body;
     return 0;
 }
 
@@ -279,6 +298,7 @@ cli::Table log_commands() {
          .summary = "cli.log-checkpoint",
          .help = "cli.log-checkpoint-help",
          .handler = checkpoint},
+        {.path = "log letter", .summary = "cli.log-letter", .help = "cli.log-letter-help", .handler = letter},
         {.path = "log prove",
          .summary = "cli.log-prove",
          .help = "cli.log-prove-help",

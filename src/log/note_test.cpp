@@ -1,5 +1,6 @@
 // Notes, checkpoints, proofs and policies of our own making: what holds without anybody's vectors.
 #include "log/note.hpp"
+#include "log/armor.hpp"
 
 #include <gtest/gtest.h>
 
@@ -33,6 +34,18 @@ Nodes over(const std::vector<Hash>& leaves) {
 }
 
 // RFC 8032 section 7.1, tests 1 and 3.
+TEST(Armor, ANoteComesOutOfALetterAsItWentIn) {
+    const std::string note = "example.com/log\n3\nAAAA\n\n— example.com/log AAAA\n";
+    EXPECT_EQ(find_note(note), note) << "no letter at all";
+    const auto letter = "Dear reader,\n\n" + armored(note) + "\nKeep this.\n";
+    EXPECT_EQ(find_note(letter), note);
+    std::string quoted = "> > ";
+    for (const char c : letter) quoted += c == '\n' ? std::string("\r\n> > ") : std::string(1, c);
+    EXPECT_EQ(find_note(quoted), note);
+    const auto cut = letter.substr(0, letter.find("-----END"));
+    EXPECT_EQ(find_note(cut), cut) << "an end is missing: nothing is made up";
+}
+
 TEST(Ed25519, SignsAsTheStandardSays) {
     const auto check = [](const char* seed_hex, const char* key_hex, const char* message_hex,
                           const char* signature_hex) {

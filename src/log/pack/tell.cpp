@@ -3,6 +3,7 @@
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "crypto/hash.hpp"
+#include "log/armor.hpp"
 #include "log/pack/flat.hpp"
 #include "log/pack/verify.hpp"
 
@@ -12,8 +13,8 @@ namespace {
 Result<VerifyOptions> options_of(const CheckRequest& request) {
     VerifyOptions options;
     for (const auto& file : request.kept) {
-        TRY(auto note, read_file(file, most_note_bytes));
-        options.kept.push_back(std::move(note));
+        TRY(const auto text, read_file(file, most_note_bytes));
+        options.kept.push_back(find_note(text));
     }
     if (request.policy) {
         TRY(const auto text, read_file(*request.policy, most_note_bytes));
