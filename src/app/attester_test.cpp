@@ -96,6 +96,16 @@ TEST_F(AttesterTest, AfterARollbackOfEverythingNothingIsSigned) {
     EXPECT_EQ(refused.error().message.key, "witness.ahead");
     EXPECT_EQ(refused.error().code, Code::conflict);
     EXPECT_FALSE(app_->log_continues(*app_->readers().get().value()));
+    {
+        const Notary notary(*app_, 1h);
+    }
+    {
+        const Notary again(*app_, 1h);
+    }
+    const auto incidents = app_->registers()->list("incidents").value().rows;
+    ASSERT_EQ(incidents.size(), 1U) << "one, however often it is tried";
+    EXPECT_EQ(incidents.front().fields.at("severity"), "critical");
+    EXPECT_EQ(incidents.front().fields.at("status"), "open");
     EXPECT_EQ(log::newest_checkpoint(*app_->readers().get().value()).value()->size, yesterday.size);
 }
 

@@ -45,8 +45,23 @@ void Notary::sign() {
     // Another node has the key: nothing of ours to say.
     const bool quiet = !done && done.error().code == Code::not_found;
     const auto trouble = done || quiet ? std::string() : done.error().message.key;
-    if (!trouble.empty() && trouble != last_trouble_) log_error("log.sign", done.error());  // once, not every time
+    if (!trouble.empty() && trouble != last_trouble_) {  // once, not every time
+        log_error("log.sign", done.error());
+        if (done.error().code == Code::conflict) open_incident(done.error());
+    }
     last_trouble_ = trouble;
+}
+
+// Somebody has to look before the log is signed again: that is an incident, one a day at most.
+void Notary::open_incident(const Error& why) {
+    const auto lang = lang_from_environment();
+    const auto now = app_->clock().now();
+    const auto moment = format_utc_seconds(now);
+    const auto title = tr(lang, "app.log-refused", {{"why", render(why.message, lang)}});
+    const auto added = app_->registers()->add(
+        "incidents", "control-log-" + moment.substr(0, 10),
+        {{"title", title}, {"severity", "critical"}, {"detected_at", moment}, {"status", "open"}}, "tilsyn");
+    if (!added && added.error().code != Code::conflict) log_error("log.incident", added.error());
 }
 
 }  // namespace tilsyn::app

@@ -28,6 +28,7 @@ class Notary {
   private:
     void work();
     void sign();
+    void open_incident(const Error& why);
 
     App* app_;
     Duration every_;
