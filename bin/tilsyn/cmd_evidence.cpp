@@ -54,7 +54,10 @@ Result<int> evidence(cli::Invocation& call) {
                                                 {"runs", std::to_string(made.runs)},
                                                 {"size", std::to_string(made.size)}})
                << "\n";
-    if (!made.witnessed) call.out() << call.terminal.yellow(call.tr("cli.evidence-unwitnessed")) << "\n";
+    if (!made.witnessed)
+        call.out() << call.terminal.yellow(call.tr(made.asks_for_witnesses ? "cli.evidence-not-yet-witnessed"
+                                                                           : "cli.evidence-unwitnessed"))
+                   << "\n";
     if (!made.repeatable) call.out() << call.tr("cli.evidence-open") << "\n";
     call.out() << call.tr("cli.evidence-check", {{"file", request.file.string()}}) << "\n";
     return 0;

@@ -154,6 +154,7 @@ class Maker {
         made_.whole = internal() && request_.controls.empty();
         TRY(log_, choose_log_part(source_, first_, after_, made_.whole));
         made_.size = log_.checkpoint.size;
+        made_.asks_for_witnesses = log_.asks_for_witnesses;
         made_.witnessed = log_.witnessed;
         made_.repeatable = log_.settled && request_.to <= source_.clock->now();
         return {};

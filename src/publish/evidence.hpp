@@ -48,7 +48,7 @@ struct EvidenceMade {
     std::int64_t size = 0;     // entries of the log it is proved against
     std::int64_t entries = 0;  // of the period and the controls
     std::int64_t runs = 0;     // outcomes among them
-    bool whole = false, witnessed = false;
+    bool whole = false, asks_for_witnesses = false, witnessed = false;
     bool repeatable = true;  // false: the period is not over, or not yet covered by a checkpoint that lasts
 };
 

@@ -14,6 +14,7 @@ class Chooser {
 
     Result<LogPart> run(std::int64_t first, std::int64_t after) {
         TRY(policy_, log::read_witness_policy(source_.witnesses));
+        part_.asks_for_witnesses = asks_for_witnesses();
         TRY_VOID(choose(after));
         TRY_VOID(add_earlier(first));
         return std::move(part_);

@@ -8,8 +8,9 @@ namespace tilsyn::publish {
 
 struct LogPart {
     log::StoredCheckpoint checkpoint;  // everything is proved against this one
-    bool witnessed = false;            // by the quorum of the company's policy; without one, by anybody
-    bool settled = false;              // asked for again later, it is the same one
+    bool asks_for_witnesses = false;
+    bool witnessed = false;  // by the quorum of the company's policy; without one, by anybody
+    bool settled = false;    // asked for again later, it is the same one
     // Earlier lasting ones, by size: those of the period, not more than two an hour, and the newest from before it that
     // somebody outside has vouched for, in whose light the first entries are seen.
     std::vector<log::StoredCheckpoint> earlier;

@@ -35,7 +35,7 @@ class LogWitnessed : public testing::TestWithParam<db::Engine> {
                                text + "group both all auditor customer\nquorum " + quorum + "\n"));
     }
     // A checkpoint of the first `size` entries, cosigned by these now.
-    void cosign(std::int64_t size, std::vector<const Outsider*> by, bool forged = false) {
+    void cosign(std::int64_t size, const std::vector<const Outsider*>& by, bool forged = false) {
         const log::Checkpoint checkpoint{"example.com/log", size, log::leaf_hash(std::to_string(size))};
         const auto text = log::to_text(checkpoint);
         const auto note = log::Note{text, {log::sign_note(text, checkpoint.origin, log_key_)}};
