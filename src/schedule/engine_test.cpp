@@ -169,6 +169,27 @@ TEST_P(Running, AHungCheckIsCutOffAndOthersGoOn) {
     EXPECT_EQ(count("control = 'h'"), 1) << "the late answer is dropped";
 }
 
+TEST_P(Running, MoreHungChecksThanItCanLoseAreAReasonToBeStartedAnew) {
+    test::hold_hanging();
+    auto hanging = control("h", "hang", "1h");
+    hanging.timeout = 10ms;
+    schedule_.use({hanging});
+    EngineOptions options;
+    options.cut_off_after = 0s;
+    options.cut_off_limit = 0;
+    std::atomic<bool> said = false;
+    auto engine = schedule_.engine(options, [&said](const Error& error) {
+        if (error.message.key == "schedule.too-many-hung") said = true;
+    });
+    ASSERT_TRUE(engine->join());
+    engine->start();
+    const auto deadline = Deadline::in(20s);
+    while (!said && !deadline.passed()) std::this_thread::yield();
+    EXPECT_TRUE(said);
+    test::release_hanging();
+    engine->stop(5s);
+}
+
 TEST_P(Running, ARunThatANodeDiedWithIsInterruptedAndRunAgain) {
     schedule_.use({control("a", "null", "1h")});
     Nodes dead("node-dead");
