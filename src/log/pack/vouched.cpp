@@ -1,6 +1,7 @@
 #include "log/pack/vouched.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "crypto/hash.hpp"
 #include "log/checkpoint.hpp"
@@ -63,22 +64,32 @@ Vouched read_vouched(ZipReader& zip, std::span<const HeldCheckpoint> checkpoints
         else if (good.error().code == Code::corrupt)
             out.faults.emplace_back(held.name, good.error());
     }
-    const auto stamp = [&](const std::string& name) -> Result<void> {
-        TRY(const auto what, parse_stamp_name(name));
-        const auto& [size, authority] = what;
-        const auto held = std::ranges::find(checkpoints, size, &HeldCheckpoint::size);
-        if (held == checkpoints.end())
-            return fail(Code::corrupt, "stamp.no-checkpoint", {{"size", std::to_string(size)}});
-        auto trust = own;
-        if (!trust) {
+    // A hostile pack may hold a great many stamps: what they share is looked up, and read, once.
+    std::map<std::int64_t, const HeldCheckpoint*> by_size;
+    for (const auto& held : checkpoints) by_size.emplace(held.size, &held);
+    std::map<std::string, Result<crypto::StampTrust>> trusts;
+    const auto trust_of = [&](const std::string& authority) -> const Result<crypto::StampTrust>& {
+        const auto known = trusts.find(authority);
+        if (known != trusts.end()) return known->second;
+        const auto read = [&]() -> Result<crypto::StampTrust> {
+            if (own) return *own;
             const auto* member = zip.find(authority_name(authority));
             if (member == nullptr)
                 return fail(Code::corrupt, "log.pack-missing", {{"name", authority_name(authority)}});
             TRY(const auto pem, zip.read(*member));
-            TRY(trust, crypto::StampTrust::parse(pem));
-        }
+            return crypto::StampTrust::parse(pem);
+        };
+        return trusts.emplace(authority, read()).first->second;
+    };
+    const auto stamp = [&](const std::string& name) -> Result<void> {
+        TRY(const auto what, parse_stamp_name(name));
+        const auto& [size, authority] = what;
+        const auto held = by_size.find(size);
+        if (held == by_size.end()) return fail(Code::corrupt, "stamp.no-checkpoint", {{"size", std::to_string(size)}});
+        const auto& trust = trust_of(authority);
+        if (!trust) return std::unexpected(trust.error());
         TRY(const auto bytes, zip.read(*zip.find(name)));
-        TRY(const auto stamped, crypto::verify_stamp(bytes, held->note.text, *trust));
+        TRY(const auto stamped, crypto::verify_stamp(bytes, held->second->note.text, *trust));
         out.points.push_back(
             {size, stamped.at, WitnessedPoint::Source::stamp, authority, stamped.accuracy.value_or(Duration(0))});
         if (std::ranges::find(out.authorities, authority) == out.authorities.end())
