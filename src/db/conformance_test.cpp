@@ -95,6 +95,25 @@ TEST_P(Database, ManyRowsInOneCall) {
     EXPECT_EQ(count(), 1000);
 }
 
+TEST_P(Database, SeveralStatementsInOneCallSayWhatTheLastOneChanged) {
+    std::vector<std::vector<Value>> rows;
+    for (std::int64_t i = 0; i < 300; ++i) rows.push_back({i, "row " + std::to_string(i)});
+    const std::vector<std::vector<Value>> none, one{{std::string("new"), std::int64_t{250}}};
+    const auto all = [&](std::string_view last) {
+        const Connection::Batch batches[] = {
+            {"INSERT INTO t(id, s) VALUES(?, ?)", rows}, {"INSERT INTO t(id) VALUES(?)", none}, {last, one}};
+        return connection_->execute_all(batches);
+    };
+    ASSERT_TRUE(connection_->begin());
+    EXPECT_EQ(all("DELETE FROM t WHERE s <> ? AND id < ?").value(), 250);
+    connection_->rollback();
+    ASSERT_TRUE(connection_->begin());
+    EXPECT_EQ(all("DELETE FROM t WHERE s = ? AND id < ?").value(), 0);
+    ASSERT_TRUE(connection_->commit());
+    EXPECT_EQ(count(), 300);
+    EXPECT_EQ(connection_->execute_all({}).value(), 0);
+}
+
 TEST_P(Database, ManyRowsStopAtTheFirstFault) {
     std::vector<std::vector<Value>> rows;
     for (std::int64_t i = 0; i < 600; ++i) rows.push_back({i == 300 ? 0 : i});

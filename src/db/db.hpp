@@ -63,8 +63,13 @@ class Connection {
     virtual Result<void> each(std::string_view sql, Params params, const RowCallback& row,
                               std::vector<std::string>* columns = nullptr) = 0;
     virtual Result<std::int64_t> execute(std::string_view sql, Params params) = 0;  // rows changed
-    // The same statement for many rows: a loop on SQLite, pipelined on PostgreSQL. Stops at the first error.
-    virtual Result<void> execute_each(std::string_view sql, std::span<const std::vector<Value>> rows) = 0;
+    // Statements, each for many rows, one after another: a loop on SQLite, one way to the server and back for hundreds
+    // of rows on PostgreSQL. Stops at the first error. Rows changed by the very last.
+    struct Batch {
+        std::string_view sql;
+        std::span<const std::vector<Value>> rows;
+    };
+    virtual Result<std::int64_t> execute_all(std::span<const Batch> batches) = 0;
     // Several statements without parameters: migrations and views.
     virtual Result<void> script(std::string_view sql) = 0;
 
@@ -90,6 +95,11 @@ class Connection {
         return execute(sql, Params(params.begin(), params.size()));
     }
     Result<std::optional<Row>> one(std::string_view sql, std::initializer_list<Value> params = {});
+    Result<void> execute_each(std::string_view sql, std::span<const std::vector<Value>> rows) {
+        const Batch batch{sql, rows};
+        auto done = execute_all({&batch, 1});
+        return done ? Result<void>() : std::unexpected(std::move(done).error());
+    }
 };
 
 // Rolls back unless commit() was called.

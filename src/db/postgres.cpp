@@ -162,19 +162,24 @@ class PostgresConnection final : public Connection {
         return affected(answer.get());
     }
 
-    Result<void> execute_each(std::string_view sql, std::span<const std::vector<Value>> rows) override {
-        if (rows.empty()) return {};
-        TRY(const auto name, prepare(sql));
-        TRY_VOID(apply_deadline());
-        if (PQenterPipelineMode(handle_.get()) != 1) return lost(sql);
-        std::optional<Error> problem;
-        for (std::size_t start = 0; start < rows.size() && !problem; start += pipeline_chunk) {
-            const auto chunk = rows.subspan(start, std::min(pipeline_chunk, rows.size() - start));
-            problem = send_chunk(name, sql, chunk);
+    Result<std::int64_t> execute_all(std::span<const Batch> batches) override {
+        std::vector<Command> commands;
+        for (const auto& [sql, rows] : batches) {
+            if (rows.empty()) continue;
+            TRY(const auto name, prepare(sql));
+            for (const auto& row : rows) commands.push_back({name, sql, &row});
         }
-        if (PQexitPipelineMode(handle_.get()) != 1 && !problem) problem = lost(sql).error;
+        if (commands.empty()) return 0;
+        TRY_VOID(apply_deadline());
+        if (PQenterPipelineMode(handle_.get()) != 1) return lost(commands.front().sql);
+        std::optional<Error> problem;
+        std::int64_t changed = 0;
+        for (std::size_t start = 0; start < commands.size() && !problem; start += pipeline_chunk)
+            problem = send_chunk(std::span(commands).subspan(start, std::min(pipeline_chunk, commands.size() - start)),
+                                 changed);
+        if (PQexitPipelineMode(handle_.get()) != 1 && !problem) problem = lost(commands.front().sql).error;
         if (problem) return std::unexpected(std::move(*problem));
-        return {};
+        return changed;
     }
 
     Result<void> script(std::string_view sql) override {
@@ -268,34 +273,40 @@ class PostgresConnection final : public Connection {
         return names_.emplace(std::string(sql), name).first->second;
     }
 
-    std::optional<Error> send_chunk(const std::string& name, std::string_view sql,
-                                    std::span<const std::vector<Value>> rows) {
+    struct Command {
+        std::string name;  // as prepared
+        std::string_view sql;
+        const std::vector<Value>* row;
+    };
+    std::optional<Error> send_chunk(std::span<const Command> commands, std::int64_t& changed) {
         std::optional<Error> problem;
         Bound bound;
         std::size_t sent = 0;
-        for (const auto& row : rows) {
-            auto set = bound.set(row);
+        for (const auto& command : commands) {
+            auto set = bound.set(*command.row);
             if (!set) {
                 problem = std::move(set).error();
                 break;
             }
-            if (PQsendQueryPrepared(handle_.get(), name.c_str(), bound.count(), bound.values(), nullptr, nullptr, 0) !=
-                1) {
-                problem = lost(sql).error;
+            if (PQsendQueryPrepared(handle_.get(), command.name.c_str(), bound.count(), bound.values(), nullptr,
+                                    nullptr, 0) != 1) {
+                problem = lost(command.sql).error;
                 break;
             }
             ++sent;
         }
-        if (PQpipelineSync(handle_.get()) != 1) return lost(sql).error;
+        if (PQpipelineSync(handle_.get()) != 1) return lost(commands.front().sql).error;
         for (std::size_t i = 0; i < sent; ++i) {
             const Answer answer{PQgetResult(handle_.get())};
             const auto status = PQresultStatus(answer.get());
-            if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_PIPELINE_ABORTED && !problem)
-                problem = error_of(answer.get(), sql).error;
+            const bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+            if (good) changed = affected(answer.get());
+            if (!good && status != PGRES_PIPELINE_ABORTED && !problem)
+                problem = error_of(answer.get(), commands[i].sql).error;
             const Answer end_of_statement{PQgetResult(handle_.get())};
         }
         const Answer sync{PQgetResult(handle_.get())};
-        if (PQresultStatus(sync.get()) != PGRES_PIPELINE_SYNC && !problem) problem = lost(sql).error;
+        if (PQresultStatus(sync.get()) != PGRES_PIPELINE_SYNC && !problem) problem = lost(commands.front().sql).error;
         return problem;
     }
 

@@ -134,11 +134,16 @@ class SqliteConnection final : public Connection {
         return run(statement, sql, params);
     }
 
-    Result<void> execute_each(std::string_view sql, std::span<const std::vector<Value>> rows) override {
-        if (rows.empty()) return {};
-        TRY(auto* statement, prepare(sql));
-        for (const auto& row : rows) TRY_VOID(run(statement, sql, row));
-        return {};
+    Result<std::int64_t> execute_all(std::span<const Batch> batches) override {
+        std::int64_t changed = 0;
+        for (const auto& [sql, rows] : batches) {
+            if (rows.empty()) continue;
+            TRY(auto* statement, prepare(sql));
+            for (const auto& row : rows) {
+                TRY(changed, run(statement, sql, row));
+            }
+        }
+        return changed;
     }
 
     Result<void> script(std::string_view sql) override {

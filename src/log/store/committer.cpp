@@ -242,21 +242,21 @@ struct Committer::Impl {
                 private_rows.push_back(
                     {index, field.field, db::Blob(field.salt.begin(), field.salt.end()), field.value});
         }
-        TRY_VOID(connection->execute_each("INSERT INTO log_entry(idx, leaf, body) VALUES(?, ?, ?)", rows));
-        TRY_VOID(connection->execute_each("INSERT INTO log_private(idx, field, salt, value) VALUES(?, ?, ?, ?)",
-                                          private_rows));
         std::vector<std::vector<db::Value>> control_rows;
         control_rows.reserve(sequences.size());
         for (const auto& [control, sequence] : sequences)
             control_rows.push_back({control, sequence.cseq, sequence.last});
-        TRY_VOID(connection->execute_each(
-            "INSERT INTO log_control(control, cseq, last_idx) VALUES(?, ?, ?) "
-            "ON CONFLICT(control) DO UPDATE SET cseq = excluded.cseq, last_idx = excluded.last_idx",
-            control_rows));
-        // The fence: whoever moved the head since we read it has written other entries at our indexes.
-        TRY(const auto moved,
-            connection->execute("UPDATE log_head SET size = ?, frontier = ? WHERE id = 1 AND size = ?",
-                                {frontier.size(), frontier.to_bytes(), old_size}));
+        const std::vector<std::vector<db::Value>> head_row{{frontier.size(), frontier.to_bytes(), old_size}};
+        const db::Connection::Batch batches[] = {
+            {"INSERT INTO log_entry(idx, leaf, body) VALUES(?, ?, ?)", rows},
+            {"INSERT INTO log_private(idx, field, salt, value) VALUES(?, ?, ?, ?)", private_rows},
+            {"INSERT INTO log_control(control, cseq, last_idx) VALUES(?, ?, ?) "
+             "ON CONFLICT(control) DO UPDATE SET cseq = excluded.cseq, last_idx = excluded.last_idx",
+             control_rows},
+            // The fence: whoever moved the head since we read it has written other entries at our indexes.
+            {"UPDATE log_head SET size = ?, frontier = ? WHERE id = 1 AND size = ?", head_row},
+        };
+        TRY(const auto moved, connection->execute_all(batches));
         if (moved != 1) return fail(Code::busy, "log.head-moved");
         return sequences;
     }
