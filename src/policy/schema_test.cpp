@@ -83,8 +83,9 @@ bool valid(const Json& schema, const Json& value) {
                     value.begin() + std::ptrdiff_t(i))
                     return false;
         } else if (word == "items") {
-            if (value.is_array() && !std::ranges::all_of(value, [&](const Json& item) { return valid(rule, item); }))
-                return false;
+            if (!value.is_array()) continue;
+            for (const auto& item : value)
+                if (!valid(rule, item)) return false;
         } else if (word == "required") {
             if (value.is_object() &&
                 !std::ranges::all_of(rule, [&](const Json& key) { return value.contains(key.get<std::string>()); }))
