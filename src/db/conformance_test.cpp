@@ -114,6 +114,21 @@ TEST_P(Database, SeveralStatementsInOneCallSayWhatTheLastOneChanged) {
     EXPECT_EQ(connection_->execute_all({}).value(), 0);
 }
 
+TEST_P(Database, StatementsOfOneCallDoNotPushEachOtherOut) {
+    const std::vector<std::vector<Value>> row{{std::int64_t{7}}};
+    for (int call = 0; call < 300; ++call) {  // far more statements than a connection keeps prepared
+        const auto mark = " /* " + std::to_string(call) + " */";
+        if (call % 100 == 0) {  // so that the place runs out at another statement of a call
+            ASSERT_TRUE(connection_->query("SELECT 1" + mark));
+        }
+        const std::string first = "INSERT INTO t(id) VALUES(?)" + mark,
+                          second = "UPDATE t SET n = 1 WHERE id = ?" + mark,
+                          third = "DELETE FROM t WHERE id = ?" + mark;
+        const Connection::Batch batches[] = {{first, row}, {second, row}, {third, row}};
+        EXPECT_EQ(connection_->execute_all(batches).value_or(-1), 1) << call;
+    }
+}
+
 TEST_P(Database, ManyRowsStopAtTheFirstFault) {
     std::vector<std::vector<Value>> rows;
     for (std::int64_t i = 0; i < 600; ++i) rows.push_back({i == 300 ? 0 : i});

@@ -18,6 +18,7 @@ constexpr Oid oid_bool = 16, oid_bytea = 17, oid_int8 = 20, oid_int2 = 21, oid_i
 // Rows sent before their answers are read. Small enough that neither side's socket buffer can fill, which on a blocking
 // connection would leave both waiting for the other.
 constexpr std::size_t pipeline_chunk = 256;
+constexpr std::size_t most_prepared = 200;
 
 struct FinishConnection {
     void operator()(PGconn* c) const { PQfinish(c); }
@@ -164,6 +165,7 @@ class PostgresConnection final : public Connection {
 
     Result<std::int64_t> execute_all(std::span<const Batch> batches) override {
         std::vector<Command> commands;
+        TRY_VOID(make_room(batches.size()));  // so that none of them pushes out another
         for (const auto& [sql, rows] : batches) {
             if (rows.empty()) continue;
             TRY(const auto name, prepare(sql));
@@ -261,12 +263,17 @@ class PostgresConnection final : public Connection {
         return command(("SET statement_timeout = " + std::to_string(left)).c_str());
     }
 
+    // Forgets all prepared statements when there is no place for so many more.
+    Result<void> make_room(std::size_t count) {
+        if (names_.empty() || names_.size() + count <= most_prepared) return {};
+        TRY_VOID(command("DEALLOCATE ALL"));
+        names_.clear();
+        return {};
+    }
+
     Result<std::string> prepare(std::string_view sql) {
         if (const auto found = names_.find(sql); found != names_.end()) return found->second;
-        if (names_.size() >= 200) {
-            TRY_VOID(command("DEALLOCATE ALL"));
-            names_.clear();
-        }
+        TRY_VOID(make_room(1));
         const std::string name = "s" + std::to_string(++prepared_);
         const Answer answer{PQprepare(handle_.get(), name.c_str(), numbered(sql).c_str(), 0, nullptr)};
         if (PQresultStatus(answer.get()) != PGRES_COMMAND_OK) return error_of(answer.get(), sql);
