@@ -188,11 +188,13 @@ Result<std::shared_ptr<log::Signer>> App::signer() {
     return signer_;
 }
 
+Result<void> App::not_refused() const {
+    const std::scoped_lock lock(mutex_);
+    return refused_ ? std::unexpected(*refused_) : Result<void>();
+}
+
 Result<log::StoredCheckpoint> App::sign(db::Connection& reader) {
-    {
-        const std::scoped_lock lock(mutex_);
-        if (refused_) return std::unexpected(*refused_);
-    }
+    TRY_VOID(not_refused());
     TRY(const auto own, signer());
     return own->sign(*committer_, reader, tree_, *clock_);
 }
@@ -203,10 +205,7 @@ void App::refuse_to_sign(std::optional<Error> why) {
 }
 
 Result<void> App::log_continues(db::Connection& reader) {
-    {
-        const std::scoped_lock lock(mutex_);
-        if (refused_) return std::unexpected(*refused_);
-    }
+    TRY_VOID(not_refused());
     const auto own = signer();
     if (!own && own.error().code == Code::not_found) return {};  // another node signs, and compares
     if (!own) return std::unexpected(own.error());

@@ -94,6 +94,7 @@ class App {
     Result<void> use_policy(policy::Loaded loaded);
     Result<schedule::SyncReport> sync_if_needed();
     Result<void> make_views();
+    Result<void> not_refused() const;
     Result<void> make_log_key(const std::string& origin);
 
     const Clock* clock_ = nullptr;

@@ -1,7 +1,5 @@
 #include "app/attester.hpp"
 
-#include "app/logging.hpp"
-
 namespace tilsyn::app {
 
 Attester::Attester(App& app, Duration every)
@@ -59,11 +57,11 @@ void Attester::work() {
 
 void Attester::ask_witnesses() {
     const auto states = witnessing_.run_once(app_->clock().now());
-    tell("log.witness", "", states ? std::nullopt : std::optional(states.error()));
+    tell("log.witness", states ? nullptr : &states.error());
     if (!states) return;
     std::optional<Error> alarm;
     for (const auto& witness : *states) {
-        tell("log.witness", witness.name, witness.trouble);
+        tell("log.witness", witness.trouble ? &*witness.trouble : nullptr, witness.name);
         if (witness.alarm && !alarm) alarm = witness.trouble;
     }
     app_->refuse_to_sign(alarm);
@@ -73,9 +71,9 @@ void Attester::ask_witnesses() {
 
 void Attester::ask_authorities() {
     const auto round = stamper_.run_once(app_->clock().now());
-    tell("log.stamp", "", round.error);
+    tell("log.stamp", round.error ? &*round.error : nullptr);
     for (const auto& tsa : round.tsas) {
-        tell("log.stamp", tsa.tsa, tsa.error);
+        tell("log.stamp", tsa.error ? &*tsa.error : nullptr, tsa.tsa);
         if (tsa.warning && tsa.state == Stamper::State::stamped)
             log_event(Level::warning, "log.stamp", {{"message", render(*tsa.warning, Lang::en)}});
     }
@@ -83,12 +81,9 @@ void Attester::ask_authorities() {
     state_.stamps = round.tsas;
 }
 
-void Attester::tell(const std::string& event, const std::string& who, const std::optional<Error>& error) {
-    auto& told = told_[event + " " + who];
-    const auto key = error ? error->message.key : std::string();
-    if (error && key != told) log_error(event, *error);
-    if (!error && !told.empty()) log_event(Level::info, event, {{"name", who}, {"state", "well again"}});
-    told = key;
+void Attester::tell(std::string_view event, const Error* error, const std::string& who) {
+    if (troubles_.tell(event, error, who) == Troubles::News::ended)
+        log_event(Level::info, event, {{"name", who}, {"state", "well again"}});
 }
 
 }  // namespace tilsyn::app

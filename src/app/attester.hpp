@@ -4,15 +4,14 @@
 //
 // A witness that has seen another log than this one ends the signing until somebody has looked: App::refuse_to_sign.
 #pragma once
-#include <atomic>
 #include <condition_variable>
-#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "app/app.hpp"
+#include "app/logging.hpp"
 #include "app/stamping.hpp"
 #include "app/witnessing.hpp"
 
@@ -42,15 +41,14 @@ class Attester {
     void ask_witnesses();
     void ask_authorities();
     bool stopping() const;
-    // Each trouble is logged when it begins, not at every attempt. `who`: whose it is; "" our own.
-    void tell(const std::string& event, const std::string& who, const std::optional<Error>& error);
+    void tell(std::string_view event, const Error* error, const std::string& who = {});  // who: "" our own
 
     App* app_;
     Duration every_;
     Witnessing witnessing_;
     Stamper stamper_;
-    std::map<std::string, std::string> told_;  // the thread's own: event and who -> key of the error
-    mutable std::mutex mutex_;                 // guards what follows
+    Troubles troubles_;         // the thread's own
+    mutable std::mutex mutex_;  // guards what follows
     std::condition_variable changed_;
     State state_;
     bool asked_ = false, stopping_ = false;

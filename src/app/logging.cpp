@@ -58,4 +58,13 @@ void log_error(std::string_view event, const Error& error) {
                {"raised", std::string(error.raised.file_name()) + ":" + std::to_string(error.raised.line())}});
 }
 
+Troubles::News Troubles::tell(std::string_view event, const Error* error, std::string_view who) {
+    auto& told = told_[std::string(event) + " " + std::string(who)];
+    const auto before = std::exchange(told, error != nullptr ? error->message.key : std::string());
+    if (told == before) return News::none;
+    if (error == nullptr) return News::ended;
+    log_error(event, *error);
+    return News::began;
+}
+
 }  // namespace tilsyn::app

@@ -1,7 +1,5 @@
 #include "app/notary.hpp"
 
-#include "app/logging.hpp"
-
 namespace tilsyn::app {
 
 Notary::Notary(App& app, Duration every, std::function<void()> before_first)
@@ -43,13 +41,9 @@ void Notary::sign() {
         state_.refused = !done && done.error().code == Code::conflict;
     }
     // Another node has the key: nothing of ours to say.
-    const bool quiet = !done && done.error().code == Code::not_found;
-    const auto trouble = done || quiet ? std::string() : done.error().message.key;
-    if (!trouble.empty() && trouble != last_trouble_) {  // once, not every time
-        log_error("log.sign", done.error());
-        if (done.error().code == Code::conflict) open_incident(done.error());
-    }
-    last_trouble_ = trouble;
+    const bool quiet = done || done.error().code == Code::not_found;
+    const auto news = troubles_.tell("log.sign", quiet ? nullptr : &done.error());
+    if (news == Troubles::News::began && done.error().code == Code::conflict) open_incident(done.error());
 }
 
 // Somebody has to look before the log is signed again: that is an incident, one a day at most.

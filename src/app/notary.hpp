@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "app/app.hpp"
+#include "app/logging.hpp"
 
 namespace tilsyn::app {
 
@@ -37,7 +38,7 @@ class Notary {
     std::condition_variable changed_;
     State state_;
     bool stopping_ = false;
-    std::string last_trouble_;  // the thread's own
+    Troubles troubles_;  // the thread's own
     std::thread thread_;
 };
 

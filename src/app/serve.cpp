@@ -85,9 +85,7 @@ class Chores {
     void reload() {
         const auto reloaded = app_->reload_policy();
         if (reloaded && *reloaded) log_event(Level::info, "policy.reloaded", {{"hash", app_->plan()->policy.hash}});
-        const auto trouble = reloaded ? std::string() : reloaded.error().message.key;
-        if (!reloaded && trouble != last_trouble_) log_error("policy.reload", reloaded.error());  // once, not every 2 s
-        last_trouble_ = trouble;
+        troubles_.tell("policy.reload", reloaded ? nullptr : &reloaded.error());
     }
 
     void heartbeat() {
@@ -108,7 +106,7 @@ class Chores {
     std::string node_;
     std::shared_ptr<Shared> shared_;
     Steady::time_point next_reload_, next_heartbeat_;
-    std::string last_trouble_;
+    Troubles troubles_;
 };
 
 bool on_loopback(const std::string& address) {

@@ -113,9 +113,7 @@ Stamper::Round Stamper::run_once(Timestamp now) {
         const bool due = now >= status.next || status.next > now + options_.every;
         if (tsa.retired) {
             status.state = State::retired;
-        } else if (options_.stopping && options_.stopping()) {
-            // as it was
-        } else if (due || status.state == State::retired) {
+        } else if ((due || status.state == State::retired) && !(options_.stopping && options_.stopping())) {
             status.error.reset();
             if (auto done = look(tsa, status, now); !done) {
                 status.state = State::failed;

@@ -3,29 +3,16 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <system_error>
+
+#include "net/fd.hpp"
 
 namespace tilsyn::net {
 namespace {
 
 using Steady = std::chrono::steady_clock;
-
-class Socket {
-  public:
-    explicit Socket(int fd) : fd_(fd) {}
-    ~Socket() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    Socket(const Socket&) = delete;
-    Socket& operator=(const Socket&) = delete;
-    int get() const { return fd_; }
-
-  private:
-    int fd_;
-};
 
 TcpState state_of(int error) {
     switch (error) {
@@ -43,7 +30,7 @@ TcpState state_of(int error) {
 
 // The errno of the attempt; ETIMEDOUT when the time is up.
 Result<int> connect_until(const Address& address, Deadline deadline) {
-    const Socket socket(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+    const Fd socket(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
     if (socket.get() < 0) {
         if (errno == EAFNOSUPPORT) return ENETUNREACH;  // this machine does not speak IPv6 at all
         return fail(Code::io, "net.no-socket").detail(std::generic_category().message(errno));

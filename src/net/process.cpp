@@ -16,6 +16,8 @@
 #include <cstring>
 #include <optional>
 
+#include "net/fd.hpp"
+
 namespace tilsyn::net {
 namespace {
 
@@ -26,31 +28,23 @@ constexpr std::size_t longest_line = 1 << 20;
 constexpr auto look_again = milliseconds(100);
 constexpr auto last_words = milliseconds(2000);  // what is in the pipes when it has ended
 
-class Fd {
-  public:
-    Fd() = default;
-    explicit Fd(int fd) : fd_(fd) {}
-    Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Fd& operator=(Fd&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    ~Fd() { close(); }
-    void close() {
-        if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-    }
-    int get() const { return fd_; }
-    explicit operator bool() const { return fd_ >= 0; }
-
-  private:
-    int fd_ = -1;
-};
-
 Fail cannot(const ProcessRequest& request, int error) {
-    return fail(error == ENOENT ? Code::not_found : Code::io, "net.cannot-run",
-                {{"program", request.arguments.front()}})
+    const auto& program = request.arguments.front();
+    auto failed = fail(error == ENOENT ? Code::not_found : Code::io, "net.cannot-run", {{"program", program}})
+                      .detail(std::strerror(error));
+    return error == ENOENT ? std::move(failed).hint("net.cannot-run-hint") : std::move(failed);
+}
+
+Fail cannot_enter(const ProcessRequest& request, int error) {
+    return fail(error == ENOENT ? Code::not_found : Code::io, "net.no-folder", {{"path", request.folder.string()}})
         .detail(std::strerror(error));
 }
+
+// What a child that could not become the program says of it.
+struct Stumble {
+    int error = 0;
+    bool folder = false;  // at entering it
+};
 
 struct Pipe {
     Fd read, write;
@@ -174,6 +168,7 @@ bool limit(int what, std::uint64_t value) {
 
 // In the child, after fork(): async-signal-safe calls only. The first error goes to the parent, and nothing is run.
 [[noreturn]] void become(const Prepared& prepared, pid_t parent, int out, int err, int report) {
+    Stumble stumble;
     const auto set_up = [&] {
         if (::setpgid(0, 0) != 0 || ::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return false;
         if (::getppid() != parent) ::_exit(127);  // it died before we asked to be told
@@ -190,11 +185,12 @@ bool limit(int what, std::uint64_t value) {
         if (::syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */) != 0) return false;
         for (const auto& secret : prepared.secrets)
             if (::fcntl(secret.get(), F_SETFD, 0) != 0) return false;
-        return ::chdir(prepared.folder.c_str()) == 0;
+        stumble.folder = ::chdir(prepared.folder.c_str()) != 0;
+        return !stumble.folder;
     };
     if (set_up()) ::execve(prepared.program.c_str(), prepared.argv.data(), prepared.envp.data());
-    const int error = errno;
-    (void)!::write(report, &error, sizeof error);
+    stumble.error = errno;
+    (void)!::write(report, &stumble, sizeof stumble);
     ::_exit(127);
 }
 
@@ -238,14 +234,14 @@ class Child {
         if (pid_ == 0) become(prepared, parent, out->write.get(), err->write.get(), report->write.get());
         ::setpgid(pid_, pid_);  // whichever of the two is first
         for (auto* pipe : {&*out, &*err, &*report}) pipe->write.close();
-        int error = 0;
+        Stumble stumble;
         ssize_t count = 0;
-        while ((count = ::read(report->read.get(), &error, sizeof error)) < 0 && errno == EINTR) {
+        while ((count = ::read(report->read.get(), &stumble, sizeof stumble)) < 0 && errno == EINTR) {
         }
         if (count > 0) {
             ::waitpid(pid_, nullptr, 0);
             ended_ = true;
-            return cannot(request_, error);
+            return stumble.folder ? cannot_enter(request_, stumble.error) : cannot(request_, stumble.error);
         }
         watch_ = Fd(int(::syscall(SYS_pidfd_open, pid_, 0)));
         if (!watch_) return cannot(request_, errno);

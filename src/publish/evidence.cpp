@@ -148,13 +148,15 @@ class Maker {
     }
 
     Result<void> choose_checkpoint() {
+        std::optional<log::WitnessPolicy> policy;
         if (std::filesystem::exists(source_.witnesses)) {
             TRY(policy_text_, read_file(source_.witnesses, most_policy_bytes));
+            TRY(policy, log::WitnessPolicy::parse(policy_text_, source_.witnesses.string()));
         }
         made_.whole = internal() && request_.controls.empty();
-        TRY(log_, choose_log_part(source_, first_, after_, made_.whole));
+        TRY(log_, choose_log_part(source_, policy, first_, after_, made_.whole));
+        made_.asks_for_witnesses = policy && policy->asks_for_witnesses();
         made_.size = log_.checkpoint.size;
-        made_.asks_for_witnesses = log_.asks_for_witnesses;
         made_.witnessed = log_.witnessed;
         made_.repeatable = log_.settled && request_.to <= source_.clock->now();
         return {};

@@ -10,11 +10,10 @@ namespace {
 
 class Chooser {
   public:
-    Chooser(const EvidenceSource& source, bool whole) : source_(source), db_(*source.reader), whole_(whole) {}
+    Chooser(const EvidenceSource& source, const std::optional<log::WitnessPolicy>& policy, bool whole)
+        : source_(source), db_(*source.reader), whole_(whole), policy_(policy) {}
 
     Result<LogPart> run(std::int64_t first, std::int64_t after) {
-        TRY(policy_, log::read_witness_policy(source_.witnesses));
-        part_.asks_for_witnesses = asks_for_witnesses();
         TRY_VOID(choose(after));
         TRY_VOID(add_earlier(first));
         return std::move(part_);
@@ -73,8 +72,8 @@ class Chooser {
     }
 
     Result<void> use(log::StoredCheckpoint checkpoint, bool settled) {
-        TRY(const auto witnessed, log::oldest_witnessed(db_, checkpoint.size, policy_));
-        part_.witnessed = witnessed && witnessed->checkpoint.size == checkpoint.size;
+        TRY(const auto witnessed, log::witnessed_at(db_, checkpoint.size, policy_));
+        part_.witnessed = witnessed.has_value();
         part_.checkpoint = std::move(checkpoint);
         part_.settled = settled;
         return {};
@@ -117,14 +116,15 @@ class Chooser {
     const EvidenceSource& source_;
     db::Connection& db_;
     bool whole_;
-    std::optional<log::WitnessPolicy> policy_;
+    const std::optional<log::WitnessPolicy>& policy_;
     LogPart part_;
 };
 
 }  // namespace
 
-Result<LogPart> choose_log_part(const EvidenceSource& source, std::int64_t first, std::int64_t after, bool whole) {
-    return Chooser(source, whole).run(first, after);
+Result<LogPart> choose_log_part(const EvidenceSource& source, const std::optional<log::WitnessPolicy>& policy,
+                                std::int64_t first, std::int64_t after, bool whole) {
+    return Chooser(source, policy, whole).run(first, after);
 }
 
 }  // namespace tilsyn::publish

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "base/text.hpp"
@@ -17,6 +18,14 @@ constexpr std::string_view own_names = "urn:tilsyn:oscal";
 std::int64_t count_of(const ControlFigures& figures, const char* outcome) {
     const auto found = figures.outcomes.find(outcome);
     return found == figures.outcomes.end() ? 0 : found->second;
+}
+
+// "satisfied", "not-satisfied"; nullopt: nothing can be said.
+std::optional<std::string_view> finding_state(const ControlFigures& figures) {
+    if (count_of(figures, "fail") + count_of(figures, "missed") > 0) return "not-satisfied";
+    const bool in_doubt = count_of(figures, "unknown") + count_of(figures, "stale") > 0;
+    if (in_doubt || count_of(figures, "pass") == 0) return std::nullopt;
+    return "satisfied";
 }
 
 class Oscal {
@@ -187,13 +196,6 @@ std::string written(const json& document) {
 }
 
 }  // namespace
-
-std::optional<std::string_view> finding_state(const ControlFigures& figures) {
-    if (count_of(figures, "fail") + count_of(figures, "missed") > 0) return "not-satisfied";
-    const bool in_doubt = count_of(figures, "unknown") + count_of(figures, "stale") > 0;
-    if (in_doubt || count_of(figures, "pass") == 0) return std::nullopt;
-    return "satisfied";
-}
 
 std::string oscal_catalog(const ReportFacts& facts) {
     return written(Oscal(facts).catalog());

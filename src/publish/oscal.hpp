@@ -9,7 +9,6 @@
 // Identifiers are made from the log's name, the checkpoint and the thing they name (UUID version 5), so that the same
 // pack holds the same bytes.
 #pragma once
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,8 +20,5 @@ inline constexpr std::string_view oscal_version = "1.1.2";
 
 std::string oscal_catalog(const ReportFacts& facts);
 std::string oscal_assessment_results(const ReportFacts& facts);
-
-// "satisfied", "not-satisfied"; nullopt: nothing can be said.
-std::optional<std::string_view> finding_state(const ControlFigures& figures);
 
 }  // namespace tilsyn::publish

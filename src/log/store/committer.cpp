@@ -90,7 +90,8 @@ struct Committer::Impl {
         std::int64_t last = -1;
     };
     using Sequences = std::map<std::string, Sequence, std::less<>>;
-    // As of `head`: read again when somebody else has moved it. The committer thread's alone.
+    // As of `head`: read again when it is not what the database holds (somebody else has moved it, or the answer to our
+    // own COMMIT was lost). The committer thread's alone.
     Sequences known;
 
     // What a batch wrote, to recognise it after a connection was lost during COMMIT.
@@ -138,7 +139,6 @@ struct Committer::Impl {
             };
             auto done = attempt();
             if (done) return results;
-            known.clear();
             if (connection) connection->rollback();
             if (written.index >= 0) previous = written;
             if (!worth_retrying(done.error().code) || deadline.passed() || stop_now()) {
@@ -308,8 +308,7 @@ Result<void> Committer::write(Change change) {
 }
 
 Head Committer::head() const {
-    std::scoped_lock lock(impl_->mutex);
-    return impl_->head;
+    return impl_->newest();
 }
 
 }  // namespace tilsyn::log

@@ -1,6 +1,7 @@
 #include "log/store/witnessed.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "base/file.hpp"
 
@@ -8,6 +9,12 @@ namespace tilsyn::log {
 namespace {
 
 constexpr std::uint64_t most_policy_bytes = 1u << 20;
+
+constexpr int most_sizes = 1000;  // a day of cosignatures, one every five minutes, is 288
+
+const WitnessPolicy* asked(const std::optional<WitnessPolicy>& policy) {
+    return policy && policy->asks_for_witnesses() ? &*policy : nullptr;
+}
 
 Result<std::vector<VerifierKey>> witnesses_of(db::Connection& connection, std::int64_t size) {
     std::vector<VerifierKey> keys;
@@ -20,36 +27,36 @@ Result<std::vector<VerifierKey>> witnesses_of(db::Connection& connection, std::i
     return keys;
 }
 
-Result<std::optional<Witnessed>> judge(db::Connection& connection, std::int64_t size, const WitnessPolicy* policy) {
-    TRY(auto stored, checkpoint_covering(connection, size, false));
-    if (!stored || stored->size != size) return std::nullopt;
-    TRY(const auto keys, policy != nullptr ? policy->witness_keys() : witnesses_of(connection, size));
-    TRY(const auto note, parse_note(stored->note));
-    const auto good = open_note(note, keys);
-    if (!good && good.error().code == Code::corrupt) return std::unexpected(good.error());
-    if (!good || (policy != nullptr && !policy->satisfied(*good))) return std::nullopt;
-    Witnessed out{*std::move(stored), {}, {}};
-    for (const auto& signature : *good) {
-        out.at = std::max(out.at, signature.at);
-        out.by.push_back(signature.key.name);
-    }
-    return out;
+// The first of these sizes that enough witnesses have cosigned, as far as the names beside the lines say: anybody may
+// ask for this, so no signature is verified on the way. `sql` gives size and witness, by size.
+Result<std::optional<std::int64_t>> first_claimed(db::Connection& connection, std::string_view sql,
+                                                  std::vector<db::Value> values, const WitnessPolicy* policy) {
+    std::map<std::string, VerifierKey> named;
+    if (policy != nullptr)
+        for (const auto& key : policy->witness_keys()) named.emplace(to_string(key), key);
+    std::optional<std::int64_t> size;
+    std::vector<GoodSignature> claimed;
+    bool found = false;
+    int sizes = 0;
+    TRY_VOID(connection.each(std::string(sql), values, [&](const db::Row& row) -> Result<bool> {
+        if (size != row.integer(0)) {
+            if (++sizes > most_sizes) return false;
+            size = row.integer(0);
+            claimed.clear();
+        }
+        if (const auto key = named.find(std::string(row.text(1))); key != named.end())
+            claimed.push_back({key->second, {}});
+        found = policy == nullptr || policy->satisfied(claimed);
+        return !found;
+    }));
+    return found ? size : std::nullopt;
 }
 
-// `sql` gives sizes in the order they are to be looked at.
 Result<std::optional<Witnessed>> first(db::Connection& connection, std::string_view sql, std::vector<db::Value> values,
                                        const std::optional<WitnessPolicy>& policy) {
-    std::vector<std::int64_t> sizes;
-    TRY_VOID(connection.each(std::string(sql), values, [&](const db::Row& row) -> Result<bool> {
-        sizes.push_back(row.integer(0));
-        return true;
-    }));
-    const auto* asked = policy && policy->asks_for_witnesses() ? &*policy : nullptr;
-    for (const auto size : sizes) {
-        TRY(auto found, judge(connection, size, asked));
-        if (found) return found;
-    }
-    return std::nullopt;
+    TRY(const auto size, first_claimed(connection, sql, std::move(values), asked(policy)));
+    if (!size) return std::nullopt;
+    return witnessed_at(connection, *size, policy);
 }
 
 }  // namespace
@@ -60,16 +67,32 @@ Result<std::optional<WitnessPolicy>> read_witness_policy(const std::filesystem::
     return WitnessPolicy::parse(text, file.string());
 }
 
-// When a witness of the quorum is long gone, no newer checkpoint counts: the search has to end somewhere. A day of
-// cosignatures, one every five minutes, is 288.
+Result<std::optional<Witnessed>> witnessed_at(db::Connection& connection, std::int64_t size,
+                                              const std::optional<WitnessPolicy>& policy) {
+    TRY(auto stored, checkpoint_covering(connection, size, false));
+    if (!stored || stored->size != size) return std::nullopt;
+    const auto* wanted = asked(policy);
+    TRY(const auto keys, wanted != nullptr ? wanted->witness_keys() : witnesses_of(connection, size));
+    TRY(const auto note, parse_note(stored->note));
+    const auto good = open_note(note, keys);
+    if (!good && good.error().code == Code::corrupt) return std::unexpected(good.error());
+    if (!good || (wanted != nullptr && !wanted->satisfied(*good))) return std::nullopt;
+    Witnessed out{*std::move(stored), {}, {}};
+    for (const auto& signature : *good) {
+        out.at = std::max(out.at, signature.at);
+        out.by.push_back(signature.key.name);
+    }
+    return out;
+}
+
 Result<std::optional<Witnessed>> newest_witnessed(db::Connection& connection,
                                                   const std::optional<WitnessPolicy>& policy) {
-    return first(connection, "SELECT DISTINCT size FROM log_cosignature ORDER BY size DESC LIMIT 1000", {}, policy);
+    return first(connection, "SELECT size, witness FROM log_cosignature ORDER BY size DESC LIMIT 8000", {}, policy);
 }
 
 Result<std::optional<Witnessed>> oldest_witnessed(db::Connection& connection, std::int64_t size,
                                                   const std::optional<WitnessPolicy>& policy) {
-    return first(connection, "SELECT DISTINCT size FROM log_cosignature WHERE size >= ? ORDER BY size LIMIT 1000",
+    return first(connection, "SELECT size, witness FROM log_cosignature WHERE size >= ? ORDER BY size LIMIT 8000",
                  {size}, policy);
 }
 

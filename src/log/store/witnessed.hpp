@@ -18,11 +18,14 @@ struct Witnessed {
     Timestamp at{};               // the newest of the cosignatures that count
     std::vector<std::string> by;  // names of the witnesses
 };
-// The newest, and the oldest that holds `size` entries, whose cosignatures make up the quorum; without a policy, or
-// with one that asks for none, one that any witness has cosigned. Cosignatures are verified, not believed.
+// The newest, the oldest that holds `size` entries, and the one of just that size, whose cosignatures make up the
+// quorum; without a policy, or with one that asks for none, one that any witness has cosigned. Cosignatures are
+// verified, not believed. The search ends after a thousand checkpoints: a witness of the quorum may be long gone.
 Result<std::optional<Witnessed>> newest_witnessed(db::Connection& connection,
                                                   const std::optional<WitnessPolicy>& policy);
 Result<std::optional<Witnessed>> oldest_witnessed(db::Connection& connection, std::int64_t size,
                                                   const std::optional<WitnessPolicy>& policy);
+Result<std::optional<Witnessed>> witnessed_at(db::Connection& connection, std::int64_t size,
+                                              const std::optional<WitnessPolicy>& policy);
 
 }  // namespace tilsyn::log
