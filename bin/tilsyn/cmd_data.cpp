@@ -8,6 +8,7 @@
 
 #include "app/init.hpp"
 #include "app/status.hpp"
+#include "backup_progress.hpp"
 #include "base/text.hpp"
 #include "commands.hpp"
 #include "output.hpp"
@@ -23,6 +24,8 @@ Result<int> init(cli::Invocation& call) {
     if (call.json) {
         print_json(call, {{"data", call.data.string()},
                           {"key", report.key},
+                          {"backup_location", report.backup_location},
+                          {"backup_password", report.backup_password},
                           {"registered", report.registered},
                           {"policy_version", report.policy_version},
                           {"controls", report.controls},
@@ -35,6 +38,9 @@ Result<int> init(cli::Invocation& call) {
                << "\n";
     if (!report.registered.empty())
         call.out() << call.tr("cli.init-registered", {{"rows", join(report.registered, ", ")}}) << "\n";
+    call.out() << "\n"
+               << call.tr("cli.backup-once", {{"path", report.backup_location}}) << "\n\n    "
+               << call.terminal.bold(report.backup_password) << "\n";
     call.out() << "\n" << call.tr("cli.key-once") << "\n\n    " << call.terminal.bold(report.key) << "\n\n";
     return 0;
 }
@@ -71,6 +77,14 @@ int print_report(const cli::Invocation& call, const app::StatusReport& report) {
     return report.anything_fails() ? 1 : 0;
 }
 
+// Backups first: the checks look at what came of them.
+void back_up_what_is_due(const cli::Invocation& call, app::App& app) {
+    BackupProgress progress(call);
+    const auto done = app::run_due_backups(app, progress.hooks());
+    if (!done)
+        call.err() << call.terminal.yellow(call.tr("cli.warning")) << " " << render(done.error(), call.lang) + "\n";
+}
+
 Result<int> check(cli::Invocation& call) {
     TRY(const auto limit, parse_duration(call.get("deadline", "10m")));
     TRY(const auto app, open(call));
@@ -78,6 +92,7 @@ Result<int> check(cli::Invocation& call) {
     if (!plan) return fail(Code::not_found, "cli.no-policy").hint("cli.no-policy-hint");
     const auto chosen = call.all("CONTROL");
     TRY_VOID(must_exist(*plan, chosen));
+    if (chosen.empty()) back_up_what_is_due(call, *app);
     for (const auto& control : chosen) TRY_VOID(schedule::request_run(app->committer(), *plan, control, actor(call)));
     auto& engine = app->engine([&call](const Error& error) {
         call.err() << call.terminal.yellow(call.tr("cli.warning")) << " " << render(error, call.lang) + "\n";

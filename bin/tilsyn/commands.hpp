@@ -20,6 +20,7 @@ cli::Table follow_commands();    // finding, exception
 cli::Table log_commands();       // log ...
 cli::Table evidence_commands();  // evidence, verify
 cli::Table witness_commands();   // witness
+cli::Table backup_commands();    // backup ..., restore
 cli::Table keeping_commands();   // key
 cli::Table meta_commands();      // completion, man
 

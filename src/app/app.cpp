@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "app/store.hpp"
+#include "backup/ledger.hpp"
 #include "base/file.hpp"
 #include "base/random.hpp"
 #include "base/text.hpp"
@@ -37,8 +38,8 @@ std::string hostname() {
 
 std::vector<db::Migration> migrations() {
     std::vector<db::Migration> all;
-    for (const auto list : {log::migrations(), registers::migrations(), policy::migrations(), findings::migrations(),
-                            schedule::migrations(), std::span<const db::Migration>(schema)})
+    for (const auto list : {log::migrations(), registers::migrations(), backup::migrations(), policy::migrations(),
+                            findings::migrations(), schedule::migrations(), std::span<const db::Migration>(schema)})
         all.insert(all.end(), list.begin(), list.end());
     return all;
 }

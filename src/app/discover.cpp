@@ -127,7 +127,12 @@ std::vector<Discovered> discover(const std::string& root, const std::filesystem:
                       {"class", "own"},
                       {"status", "in_use"},
                       {"server", server},
-                      {"personal_data", "true"}}});
+                      {"personal_data", "true"},
+                      {"criticality", "high"},
+                      {"max_loss", "24h"},
+                      {"max_downtime", "4h"},
+                      {"sets_required", "7"},
+                      {"source", "tilsyn"}}});
     return found;
 }
 

@@ -5,6 +5,7 @@
 #include "app/keys.hpp"
 #include "base/embedded.hpp"
 #include "base/file.hpp"
+#include "base/random.hpp"
 
 namespace tilsyn::app {
 namespace {
@@ -17,6 +18,45 @@ Result<void> make_folder(const std::filesystem::path& path) {
     if (!error) std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
     if (error) return fail(Code::io, "base.cannot-write", {{"path", path.string()}}).detail(error.message());
     return {};
+}
+
+// The first data set is our own: backed up beside the data folder until somebody names a better place. The repository
+// is made by its first backup.
+Result<void> plan_own_backup(App& app, InitReport& report) {
+    auto place = std::filesystem::absolute(app.data()).lexically_normal();
+    if (!place.has_filename()) place = place.parent_path();
+    place += "-backup";
+    TRY_VOID(make_folder(app.data() / "secrets"));
+    report.backup_password = random_id() + random_id();
+    report.backup_location = place.string();
+    TRY_VOID(write_file(
+        app.data() / "secrets" / "local.toml",
+        "# Opens the repository. Keep a copy away from this machine: without it the backups cannot be read.\n"
+        "password = \"" +
+            report.backup_password + "\"\n",
+        0600));
+    const auto add = [&](const char* name, const char* id, const registers::Fields& fields) -> Result<void> {
+        TRY_VOID(app.registers()->add(name, id, fields, "init"));
+        report.registered.push_back(std::string(name) + "/" + id);
+        return {};
+    };
+    TRY_VOID(add("backup-repositories", "local",
+                 {{"name", "restic: " + report.backup_location},
+                  {"method", "files"},
+                  {"engine", "restic"},
+                  {"location", report.backup_location},
+                  {"encrypted", "true"},
+                  {"status", "in_use"}}));
+    return add("backup-plans", "tilsyn-local",
+               {{"data_set", "tilsyn"},
+                {"repository", "local"},
+                {"status", "in_use"},
+                {"run_by", "tilsyn"},
+                {"planned_every", "24h"},
+                {"sets_planned", "7"},
+                {"keep_daily", "7"},
+                {"keep_weekly", "4"},
+                {"keep_monthly", "6"}});
 }
 
 Result<InitReport> fill(const Options& options, const Clock& clock) {
@@ -42,6 +82,7 @@ Result<InitReport> fill(const Options& options, const Clock& clock) {
         if (!added && added.error().code != Code::conflict) return std::unexpected(std::move(added).error());
         report.registered.push_back(row.register_name + "/" + row.id);
     }
+    TRY_VOID(plan_own_backup(*app, report));
     TRY(const auto signer, app->signer());
     report.log_vkey = log::to_string(signer->ring().verifier());
     TRY(report.key, create_key(app->committer(), "admin", KeyRole::admin, "init"));
@@ -58,8 +99,8 @@ Result<InitReport> init(const Options& options, const Clock& clock) {
     auto report = fill(options, clock);
     if (!report) {  // nothing half-made: the next attempt starts clean
         std::error_code ignored;
-        for (const char* part :
-             {"policy", "tilsyn.db", "tilsyn.db-wal", "tilsyn.db-shm", "tilsyn.toml", "log.key", "log.signed"})
+        for (const char* part : {"policy", "tilsyn.db", "tilsyn.db-wal", "tilsyn.db-shm", "tilsyn.toml", "log.key",
+                                 "log.signed", "secrets"})
             std::filesystem::remove_all(options.data / part, ignored);
         if (made_here) std::filesystem::remove(options.data, ignored);
     }

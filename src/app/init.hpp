@@ -12,7 +12,8 @@ struct InitReport {
     std::vector<std::string> registered;  // "servers/web1", in order
     std::int64_t policy_version = 0;
     std::int64_t controls = 0, promises = 0;
-    std::string log_vkey;  // by which others check the control log
+    std::string log_vkey;                          // by which others check the control log
+    std::string backup_location, backup_password;  // of the repository with our own data
 };
 // Refuses a folder that holds a data folder already, and leaves nothing behind when it fails.
 Result<InitReport> init(const Options& options, const Clock& clock);

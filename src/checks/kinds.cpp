@@ -7,20 +7,24 @@
 
 namespace tilsyn::checks {
 
+const Kind& backup_kind();
 const Kind& control_log_kind();
 const Kind& http_kind();
 const Kind& log_witnessed_kind();
 const Kind& query_kind();
+const Kind& restore_drill_kind();
 const Kind& sign_off_kind();
 const Kind& tcp_kind();
 const Kind& updates_kind();
 
 std::span<const Kind> kinds() {
     static const std::array table{
+        backup_kind(),         //
         control_log_kind(),    //
         http_kind(),           //
         log_witnessed_kind(),  //
         query_kind(),          //
+        restore_drill_kind(),  //
         sign_off_kind(),       //
         tcp_kind(),            //
         updates_kind(),        //

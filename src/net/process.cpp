@@ -1,11 +1,14 @@
 #include "net/process.hpp"
 
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/landlock.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -58,6 +61,7 @@ struct Pipe {
 // A file without a name, in memory, sealed: the child reads it through /dev/fd.
 Fd in_memory(const char* name, std::string_view content) {
     Fd file(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    if (file && ::fchmod(file.get(), 0600) != 0) return {};  // libpq and ssh look at that
     for (std::size_t done = 0; file && done < content.size();) {
         const auto count = ::write(file.get(), content.data() + done, content.size() - done);
         if (count < 0 && errno == EINTR) continue;
@@ -121,16 +125,61 @@ struct Prepared {
     std::vector<std::string> arguments, environment;
     std::vector<char*> argv, envp;
     std::vector<Fd> secrets;
-    Fd input;
+    Fd input, walls;  // walls: a Landlock ruleset
     ProcessLimits limits;
+    bool confine = false;
 };
+
+// Landlock, as far as this kernel knows it: rights to change something are handled, and granted below the folders.
+// An empty descriptor: there is no Landlock.
+Result<Fd> make_walls(const ProcessRequest& request) {
+    const auto version = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    if (version < 1) return Fd();
+    constexpr std::uint64_t nodes = LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK;
+    constexpr std::uint64_t since_2 = 1ULL << 13, since_3 = 1ULL << 14;  // move between folders; truncate
+    std::uint64_t file = LANDLOCK_ACCESS_FS_WRITE_FILE;
+    if (version >= 3) file |= since_3;
+    std::uint64_t all = file | nodes | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
+                        LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |
+                        LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM;
+    if (version >= 2) all |= since_2;
+    landlock_ruleset_attr attributes{};
+    attributes.handled_access_fs = all;
+    Fd rules(int(::syscall(SYS_landlock_create_ruleset, &attributes, sizeof(std::uint64_t), 0)));
+    if (!rules) return cannot(request, errno);
+    const auto allow = [&](const std::filesystem::path& path, std::uint64_t what) {
+        const Fd opened(::open(path.c_str(), O_PATH | O_CLOEXEC));
+        landlock_path_beneath_attr rule{};
+        rule.allowed_access = what;
+        rule.parent_fd = opened.get();
+        return opened && ::syscall(SYS_landlock_add_rule, rules.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
+    };
+    for (const auto& folder : *request.writable)
+        if (!allow(folder, all & ~nodes)) return cannot(request, errno);
+    if (!allow("/dev/null", file)) return cannot(request, errno);
+    return rules;
+}
+
+// Of root's powers, those that a restore needs: over the owners and modes of files. Without root there are none to
+// drop.
+bool drop_powers() {
+    for (int power = 0; ::prctl(PR_CAPBSET_READ, power, 0, 0, 0) >= 0; ++power) {
+        if (power == CAP_CHOWN || power == CAP_DAC_OVERRIDE || power == CAP_DAC_READ_SEARCH || power == CAP_FOWNER ||
+            power == CAP_FSETID)
+            continue;
+        if (::prctl(PR_CAPBSET_DROP, power, 0, 0, 0) != 0 && errno != EPERM) return false;
+    }
+    return true;
+}
 
 std::string with_secrets(std::string text, const ProcessRequest& request, const std::vector<Fd>& files) {
     for (std::size_t i = 0; i < files.size(); ++i) {
-        const auto name = "{secret:" + request.secrets[i].first + "}";
-        const auto path = "/dev/fd/" + std::to_string(files[i].get());
-        for (auto at = text.find(name); at != text.npos; at = text.find(name, at + path.size()))
-            text.replace(at, name.size(), path);
+        const auto number = std::to_string(files[i].get());
+        for (const auto& [kind, value] : {std::pair("{secret:", "/dev/fd/" + number), std::pair("{fd:", number)}) {
+            const auto name = kind + request.secrets[i].first + "}";
+            for (auto at = text.find(name); at != text.npos; at = text.find(name, at + value.size()))
+                text.replace(at, name.size(), value);
+        }
     }
     return text;
 }
@@ -147,6 +196,10 @@ Result<Prepared> prepare(const ProcessRequest& request) {
     out.input =
         request.input.empty() ? Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)) : in_memory("input", request.input);
     if (!out.input) return cannot(request, errno);
+    out.confine = request.writable.has_value();
+    if (out.confine) {
+        TRY(out.walls, make_walls(request));
+    }
     for (const auto& argument : request.arguments) {
         if (argument.find('\0') != argument.npos) return fail(Code::invalid, "net.nul-in-argument");
         out.arguments.push_back(with_secrets(argument, request, out.secrets));
@@ -185,6 +238,8 @@ bool limit(int what, std::uint64_t value) {
         if (::syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */) != 0) return false;
         for (const auto& secret : prepared.secrets)
             if (::fcntl(secret.get(), F_SETFD, 0) != 0) return false;
+        if (prepared.confine && !drop_powers()) return false;
+        if (prepared.walls && ::syscall(SYS_landlock_restrict_self, prepared.walls.get(), 0) != 0) return false;
         stumble.folder = ::chdir(prepared.folder.c_str()) != 0;
         return !stumble.folder;
     };
@@ -226,6 +281,7 @@ class Child {
   private:
     Result<void> start() {
         TRY(const auto prepared, prepare(request_));
+        result_.confined = bool(prepared.walls);
         auto out = Pipe::make(), err = Pipe::make(), report = Pipe::make();
         if (!out || !err || !report) return cannot(request_, errno);
         const pid_t parent = ::getpid();

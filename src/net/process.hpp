@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,7 +29,7 @@ struct ProcessLimits {            // 0: none
 
 struct ProcessRequest {
     // The first is a path, or a name that is looked for in /usr/local/bin, /usr/bin and /bin. "{secret:NAME}" anywhere
-    // in an argument or a variable becomes a path at which the child can read that secret.
+    // in an argument or a variable becomes a path at which the child can read that secret, "{fd:NAME}" its descriptor.
     std::vector<std::string> arguments;
     // Beside PATH, HOME (the folder), LC_ALL=C.UTF-8 and TZ=UTC, which is all there is.
     std::vector<std::pair<std::string, std::string>> environment = {};
@@ -36,6 +37,9 @@ struct ProcessRequest {
     std::vector<std::pair<std::string, std::string>> secrets = {};  // name, content
     std::string input = {};                                         // its standard input; empty: /dev/null
     ProcessLimits limits = {};
+    // Set: it may write below these folders (and to /dev/null) and nowhere else, may make no device nodes, and has of
+    // root's powers only those over files. Needs Landlock (Linux 5.13): ProcessResult::confined tells.
+    std::optional<std::vector<std::filesystem::path>> writable = {};
     std::chrono::milliseconds grace{10'000};  // between SIGINT and SIGTERM, and between that and SIGKILL
     std::size_t kept = 64 * 1024;             // bytes of each stream: the first half and the last half of that
     // Each line as it comes, without its end; those above 1 MiB are cut. Called in the thread that runs the process.
@@ -61,6 +65,7 @@ struct ProcessResult {
     ProcessStream output, error;
     std::chrono::milliseconds took{0}, cpu{0};
     std::uint64_t peak_memory = 0;  // bytes, of the largest process of it
+    bool confined = false;          // to what `writable` says
     bool good() const { return end == End::exited && code == 0; }
 };
 

@@ -165,5 +165,24 @@ TEST(Process, LimitsHold) {
     EXPECT_THAT(hungry.error.text, HasSubstr("MemoryError"));
 }
 
+TEST(Process, AConfinedOneWritesWhereItMayAndNowhereElse) {
+    const test::TemporaryFolder inside, outside;
+    const auto in = inside.path().string(), out = outside.path().string();
+    const auto tried = [&](const std::string& script) {
+        const auto result = run({.arguments = {"sh", "-c", script}, .writable = std::vector{inside.path()}});
+        EXPECT_TRUE(result.confined) << "this kernel has no Landlock";
+        return result.code == 0;
+    };
+    EXPECT_TRUE(tried("echo x >" + in + "/a && mkdir " + in + "/d && mv " + in + "/a " + in +
+                      "/d/a && ln -s /etc/passwd " + in + "/link && chmod 4755 " + in + "/d/a && echo x >/dev/null"));
+    EXPECT_FALSE(tried("echo x >" + out + "/a"));
+    EXPECT_FALSE(tried("mkdir " + out + "/d"));
+    EXPECT_FALSE(tried("ln -s " + out + " " + in + "/way && echo x >" + in + "/way/a"));
+    EXPECT_FALSE(tried("mknod " + in + "/null c 1 3"));
+    EXPECT_FALSE(tried("mount -t tmpfs none " + in));
+    EXPECT_TRUE(tried("cat /etc/passwd >/dev/null"));
+    EXPECT_TRUE(std::filesystem::is_empty(outside.path()));
+}
+
 }  // namespace
 }  // namespace tilsyn::net

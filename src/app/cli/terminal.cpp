@@ -57,11 +57,14 @@ void Progress::clear() {
 }
 
 void Progress::update(std::int64_t done, std::int64_t total) {
+    show(total > 0 ? fmt::format("{} / {}", done, total) : fmt::format("{}", done));
+}
+
+void Progress::show(const std::string& figures) {
     const auto now = std::chrono::steady_clock::now();
     if (!terminal_->progress || now - began_ < before_shown || (visible_ && now - shown_ < between)) return;
     shown_ = now;
     visible_ = true;
-    const auto figures = total > 0 ? fmt::format("{} / {}", done, total) : fmt::format("{}", done);
     *terminal_->err << "\r\033[K" << shorten(what_ + "  " + figures, terminal_->width - 1) << std::flush;
 }
 

@@ -37,6 +37,7 @@ class Progress {
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
     void update(std::int64_t done, std::int64_t total);  // total 0: not known
+    void show(const std::string& figures);               // where two numbers do not tell enough
 
   private:
     void clear();

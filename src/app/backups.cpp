@@ -1,0 +1,199 @@
+#include "app/backups.hpp"
+
+#include <algorithm>
+
+#include "app/logging.hpp"
+#include "backup/retention.hpp"
+
+namespace tilsyn::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view by = "tilsyn";
+constexpr auto soonest_again = std::chrono::minutes(10);  // after a failure
+constexpr auto latest_again = std::chrono::hours(24);
+
+bool there(const backup::Set& set) {
+    return !set.engine_set.empty() && !set.forgotten && !set.lost;
+}
+
+// What the registers say of a plan follows from the ledger.
+Result<void> update_plan(App& app, const backup::Plan& plan) {
+    registers::Fields fields;
+    {
+        TRY(const auto reader, app.readers().get());
+        TRY(const auto sets, backup::sets_of(*reader, plan.id));
+        const auto held = std::ranges::count_if(
+            sets, [](const backup::Set& set) { return there(set) && set.state == backup::SetState::made; });
+        fields["sets_held"] = std::to_string(held);
+        const auto made = std::ranges::find_if(
+            sets, [](const backup::Set& set) { return there(set) && set.state == backup::SetState::made; });
+        if (made != sets.end()) {
+            fields["succeeded_at"] = format_utc_seconds(made->started);
+            fields["compared_at"] = format_utc_seconds(made->started);
+            fields["everything_included"] = plan.left_out.empty() ? "true" : "false";
+        }
+    }
+    TRY_VOID(app.registers()->set("backup-plans", plan.id, fields, by));
+    return {};
+}
+
+Result<void> enter_test(App& app, const backup::Plan& plan, const backup::Drill& drill) {
+    const bool full = drill.extent == backup::Extent::full;
+    registers::Fields fields{{"data_set", drill.data_set},
+                             {"repository", drill.repository},
+                             {"tested_at", format_utc_seconds(drill.started)},
+                             {"extent", full ? "full" : "sample"},
+                             {"succeeded", drill.outcome == "pass" ? "true" : "false"},
+                             {"minutes", std::to_string((drill.took_ms + 59'999) / 60'000)},
+                             {"compared_with", "manifest of set " + drill.set}};
+    TRY_VOID(app.registers()->add("restore-tests", drill.id, fields, by));
+    if (drill.outcome == "pass")
+        TRY_VOID(app.registers()->set("backup-repositories", plan.repository,
+                                      {{"read_at", format_utc_seconds(drill.started)}}, by));
+    return {};
+}
+
+Result<backup::Drill> try_out(App& app, const backup::JobRoom& room, const backup::House& house,
+                              const backup::Plan& plan, const backup::DrillRequest& request) {
+    TRY(auto drill, backup::drill(room, house, plan, request));
+    // What could not be tried is no test of the backup, passed or failed: it stays due.
+    if (drill.outcome != "unknown") TRY_VOID(enter_test(app, plan, drill));
+    return drill;
+}
+
+Duration again_after(Duration every) {
+    return std::clamp<Duration>(every / 8, soonest_again, latest_again);
+}
+
+}  // namespace
+
+backup::House house_of(App& app, const JobHooks& hooks, const std::string& plan) {
+    backup::House house{.data = std::filesystem::absolute(app.data()),
+                        .database = app.location(),
+                        .committer = &app.committer(),
+                        .readers = &app.readers(),
+                        .clock = &app.clock(),
+                        .stopping = hooks.stopping};
+    house.machine = app.environment().hostname + ":" + house.data.string();
+    if (hooks.progress)
+        house.progress = [&hooks, plan](const backup::JobProgress& progress) { hooks.progress(plan, progress); };
+    return house;
+}
+
+bool set_is_due(const backup::Plan& plan, const std::vector<backup::Set>& sets, Timestamp now) {
+    for (const auto& set : sets) {
+        if (set.started > now) continue;  // the clock was wrong then
+        // A set that is only partial was an attempt, too: most causes do not go away within minutes.
+        const auto wait = set.state == backup::SetState::made ? plan.every : again_after(plan.every);
+        return now - set.started >= wait;
+    }
+    return true;
+}
+
+bool drill_is_due(const backup::Plan& plan, const std::vector<backup::Set>& sets,
+                  const std::vector<backup::Drill>& drills, backup::Extent extent, Timestamp now) {
+    if (std::ranges::none_of(sets, there)) return false;
+    const auto every = extent == backup::Extent::full ? plan.drill_every : plan.sample_every;
+    for (const auto& drill : drills) {
+        // A full restore is more than a sample.
+        if (drill.extent != extent && !(extent == backup::Extent::sample && drill.extent == backup::Extent::full))
+            continue;
+        if (drill.started > now) continue;
+        return now - drill.started >= (drill.outcome == "pass" ? every : again_after(every));
+    }
+    return true;
+}
+
+Result<backup::Drill> run_drill(App& app, const backup::Plan& plan, const backup::DrillRequest& request,
+                                const JobHooks& hooks) {
+    const auto house = house_of(app, hooks, plan.id);
+    TRY(const auto room, backup::JobRoom::enter(house));
+    return try_out(app, room, house, plan, request);
+}
+
+Result<PlanRun> run_plan(App& app, const backup::Plan& plan, const JobHooks& hooks, bool even_if_not) {
+    using backup::Extent;
+    const auto house = house_of(app, hooks, plan.id);
+    const auto ledger = [&](auto&& use) -> Result<bool> {
+        TRY(const auto reader, app.readers().get());
+        TRY(const auto sets, backup::sets_of(*reader, plan.id));
+        TRY(const auto drills, backup::drills_of(*reader, plan.id));
+        return use(sets, drills);
+    };
+    const auto set_due = [&](const auto& sets, const auto&) {
+        return even_if_not || set_is_due(plan, sets, app.clock().now());
+    };
+    const auto drill_due = [&](Extent extent) {
+        return [&, extent](const auto& sets, const auto& drills) {
+            return drill_is_due(plan, sets, drills, extent, app.clock().now());
+        };
+    };
+    TRY(const bool backing_up, ledger(set_due));
+    TRY(const bool full_due, ledger(drill_due(Extent::full)));
+    TRY(const bool sample_due, ledger(drill_due(Extent::sample)));
+    PlanRun run;
+    if (!backing_up && !full_due && !sample_due) return run;
+    TRY(const auto room, backup::JobRoom::enter(house));
+    if (backing_up) {
+        TRY(run.set, backup::back_up(room, house, plan));
+        // Held against the ledger while the repository is known to answer.
+        if (run.set->state != backup::SetState::failed) TRY_VOID(backup::look_at_repository(house, plan));
+        TRY_VOID(update_plan(app, plan));
+    }
+    for (const auto extent : {Extent::full, Extent::sample}) {
+        TRY(const bool due, ledger(drill_due(extent)));
+        if (!due || (hooks.stopping && hooks.stopping())) continue;
+        TRY(auto drill, try_out(app, room, house, plan, {.set = {}, .extent = extent}));
+        run.drills.push_back(std::move(drill));
+    }
+    if (run.set) {
+        TRY(run.forgotten, backup::forget_old(room, house, plan));
+        if (run.forgotten > 0) TRY_VOID(update_plan(app, plan));
+    }
+    return run;
+}
+
+Result<int> run_due_backups(App& app, const JobHooks& hooks) {
+    TRY(const auto plans, backup::read_plans(*app.registers()));
+    int jobs = 0;
+    for (const auto& plan : plans) {
+        if (hooks.stopping && hooks.stopping()) break;
+        const auto run = run_plan(app, plan, hooks);
+        if (run)
+            jobs += int(run->set.has_value()) + int(run->drills.size());
+        else if (run.error().code != Code::busy && hooks.trouble)
+            hooks.trouble(plan.id, run.error());
+    }
+    return jobs;
+}
+
+BackupThread::BackupThread(App& app, Duration every) : app_(&app), every_(every), thread_([this] { work(); }) {}
+
+BackupThread::~BackupThread() {
+    stop();
+    thread_.join();
+}
+
+void BackupThread::stop() {
+    stopping_ = true;
+    const std::scoped_lock lock(mutex_);
+    changed_.notify_all();
+}
+
+void BackupThread::work() {
+    Troubles troubles;
+    const JobHooks hooks{
+        .stopping = [this] { return stopping_.load(); },
+        .trouble = [&](const std::string& plan, const Error& error) { troubles.tell("backup", &error, plan); }};
+    while (!stopping_) {
+        const auto done = run_due_backups(*app_, hooks);
+        troubles.tell("backup", done ? nullptr : &done.error());
+        if (done && *done > 0) log_event(Level::info, "backup", {{"jobs", std::to_string(*done)}});
+        std::unique_lock lock(mutex_);
+        changed_.wait_for(lock, every_, [&] { return stopping_.load(); });
+    }
+}
+
+}  // namespace tilsyn::app

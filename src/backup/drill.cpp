@@ -1,0 +1,312 @@
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <queue>
+#include <set>
+
+#include "backup/details.hpp"
+#include "backup/job.hpp"
+#include "backup/scratch.hpp"
+#include "backup/source.hpp"
+#include "base/random.hpp"
+#include "base/text.hpp"
+
+namespace tilsyn::backup {
+namespace {
+
+using nlohmann::json;
+using std::chrono::milliseconds;
+
+constexpr std::size_t by_lot = 60, newest = 20, largest = 3;  // files of a sample
+constexpr std::uint64_t sample_bytes = 512u << 20;            // of its largest ones
+constexpr std::uint64_t spare = 256u << 20;                   // bytes of the disk that a drill leaves alone
+constexpr std::size_t told = 50;                              // differences kept of a drill
+
+// One key for each way in which something differs.
+std::string_view key_of(Difference difference) {
+    switch (difference) {
+        case Difference::missing:
+            return "backup.found-missing";
+        case Difference::unreadable:
+            return "backup.found-unreadable";
+        case Difference::content:
+            return "backup.found-content";
+        case Difference::size:
+            return "backup.found-size";
+        case Difference::type:
+            return "backup.found-type";
+        case Difference::torn:
+            return "backup.found-torn";
+        case Difference::extra:
+            return "backup.found-extra";
+        case Difference::target:
+            return "backup.found-target";
+        case Difference::mode:
+            return "backup.found-mode";
+        case Difference::owner:
+            return "backup.found-owner";
+        case Difference::time:
+            return "backup.found-time";
+        case Difference::names:
+            return "backup.found-names";
+        case Difference::attributes:
+            return "backup.found-attributes";
+        case Difference::sparse:
+            return "backup.found-sparse";
+    }
+    return "backup.found-content";
+}
+
+// Nobody can choose the sample beforehand: it follows from the control log as it is now.
+crypto::Sha256 lot(std::string_view seed, std::string_view path) {
+    return crypto::sha256({seed, path});
+}
+
+// The files of a sample: by lot, the newest, and the largest.
+Result<std::set<std::string>> choose(ManifestReader& manifest, const std::string& seed) {
+    using ByLot = std::pair<crypto::Sha256, std::string>;
+    std::priority_queue<ByLot> drawn;  // the largest of the smallest on top
+    using ByNumber = std::pair<std::int64_t, std::string>;
+    std::priority_queue<ByNumber, std::vector<ByNumber>, std::greater<>> latest, biggest;
+    for (;;) {
+        TRY(auto entry, manifest.next());
+        if (!entry) break;
+        // What moved may rightly be otherwise, and what was not read has nothing to be compared with.
+        if (entry->type != Type::file || !entry->hash || entry->moved != Moved::no) continue;
+        drawn.emplace(lot(seed, entry->path), entry->path);
+        if (drawn.size() > by_lot) drawn.pop();
+        latest.emplace(entry->mtime, entry->path);
+        if (latest.size() > newest) latest.pop();
+        if (entry->size <= sample_bytes) biggest.emplace(std::int64_t(entry->size), entry->path);
+        if (biggest.size() > largest) biggest.pop();
+    }
+    std::set<std::string> out;
+    for (; !drawn.empty(); drawn.pop()) out.insert(drawn.top().second);
+    for (; !latest.empty(); latest.pop()) out.insert(latest.top().second);
+    for (; !biggest.empty(); biggest.pop()) out.insert(biggest.top().second);
+    return out;
+}
+
+class Trial {
+  public:
+    Trial(const House& house, const Plan& plan, Set set, Extent extent)
+        : house_(house), plan_(plan), set_(std::move(set)), deadline_(Deadline::in(house.longest)) {
+        drill_ = {.id = random_id(),
+                  .set = set_.id,
+                  .plan = plan.id,
+                  .data_set = set_.data_set,
+                  .repository = set_.repository};
+        drill_.machine = house.machine;
+        drill_.extent = extent;
+    }
+
+    Result<Drill> run() {
+        drill_.started = house_.clock->now();
+        const auto begun = house_.clock->steady();
+        TRY_VOID(begin_drill(*house_.committer, drill_));
+        const auto done = attempt();
+        if (!done) {
+            // What the repository does wrong is a fault of the backup; what kept us from trying is not known to be one.
+            const auto code = done.error().code;
+            const bool its_fault = code == Code::corrupt || code == Code::not_found || code == Code::unauthorized;
+            drill_.outcome = its_fault ? "fail" : "unknown";
+            details_.why(done.error());
+        }
+        drill_.took_ms = std::chrono::duration_cast<milliseconds>(house_.clock->steady() - begun).count();
+        if (done) judge_time();
+        details_["age_ms"] = std::chrono::duration_cast<milliseconds>(drill_.started - set_.started).count();
+        drill_.details = details_.text();
+        TRY_VOID(end_drill(*house_.committer, drill_));
+        return drill_;
+    }
+
+  private:
+    std::filesystem::path manifests() const { return house_.data / "backup" / "manifests"; }
+
+    Result<void> attempt() {
+        if (set_.engine_set.empty() || set_.manifest.empty())
+            return fail(Code::not_found, "backup.nothing-to-restore", {{"set", set_.id}});
+        TRY(auto access, access_to(house_.data, plan_.repository, plan_.engine, plan_.location));
+        TRY(const auto engine, open_engine(std::move(access)));
+        TRY(const auto version, engine->version());
+        details_["engine"] = version;
+        const auto was = json::parse(set_.details, nullptr, false);
+        const auto databases = was.is_object() ? was.value("databases", json::object()) : json::object();
+        RestoreRequest request{.set = set_.engine_set};
+        TRY_VOID(measure(request));
+        if (drill_.extent == Extent::sample) {
+            TRY(auto manifest, ManifestReader::open(manifests(), set_.manifest));
+            TRY(chosen_, choose(manifest, crypto::hex(crypto::as_bytes(log_root()))));
+            request.only.assign(chosen_.begin(), chosen_.end());
+            if (request.only.empty()) return fail(Code::not_found, "backup.nothing-to-restore", {{"set", set_.id}});
+        }
+        TRY(auto scratch, Scratch::make(house_.data / "backup" / "scratch" / drill_.id));
+        TRY_VOID(room_for(scratch.path()));
+        request.target = scratch.path() / "restored";
+        TRY_VOID(make_private_folder(request.target));
+        TRY_VOID(restore(*engine, request));
+        TRY_VOID(compare(*engine, request));
+        if (drill_.extent == Extent::full) compare_content_of(databases, request.target);
+        return scratch.end();
+    }
+
+    std::string log_root() const {
+        const auto root = house_.committer->head().root;
+        return {reinterpret_cast<const char*>(root.data()), root.size()};
+    }
+
+    // How large what comes out may be: the manifest knows.
+    Result<void> measure(RestoreRequest& request) {
+        TRY(auto manifest, ManifestReader::open(manifests(), set_.manifest));
+        std::uint64_t most = 0;
+        for (;;) {
+            TRY(auto entry, manifest.next());
+            if (!entry) break;
+            most = std::max(most, entry->size);
+            expected_ += entry->type == Type::file ? entry->size : 4096;
+            roots_of_set_.push_back(std::move(entry->path));
+            if (roots_of_set_.size() > 1 && is_within(roots_of_set_.back(), roots_of_set_[roots_of_set_.size() - 2]))
+                roots_of_set_.pop_back();
+        }
+        request.largest_file = most * 2 + (64u << 20);  // a file that grew while it was backed up
+        return {};
+    }
+
+    static std::uint64_t free_bytes(const std::filesystem::path& path) {
+        struct statvfs info{};
+        return ::statvfs(path.c_str(), &info) == 0 ? std::uint64_t(info.f_bavail) * info.f_frsize : 0;
+    }
+
+    Result<void> room_for(const std::filesystem::path& scratch) const {
+        if (drill_.extent == Extent::sample) return {};
+        const auto there = free_bytes(scratch), needed = expected_ + expected_ / 10 + spare;
+        if (there < needed)
+            return fail(Code::io, "backup.no-room-to-restore",
+                        {{"needed", std::to_string(needed >> 20)}, {"there", std::to_string(there >> 20)}});
+        return {};
+    }
+
+    Result<void> restore(Engine& engine, const RestoreRequest& request) {
+        // What a hostile repository unpacks to is bounded by what we know there was, and by what the disk has.
+        const auto before = free_bytes(request.target);
+        bool grew = false;
+        Watch watch{deadline_, {}, {}};
+        watch.stopping = [&] {
+            const auto now = free_bytes(request.target);
+            const auto used = before > now ? before - now : 0;
+            grew = grew || used > expected_ + expected_ / 2 + spare || now < spare / 4;
+            return grew || (house_.stopping && house_.stopping());
+        };
+        if (house_.progress)
+            watch.progress = [&](const EngineProgress& p) {
+                house_.progress({Step::restoring, p.files, p.bytes, 0, expected_});
+            };
+        const auto begun = house_.clock->steady();
+        const auto restored = engine.restore(request, watch);
+        details_["restore_ms"] = std::chrono::duration_cast<milliseconds>(house_.clock->steady() - begun).count();
+        if (grew) return fail(Code::corrupt, "backup.grew", {{"repository", plan_.repository}});
+        TRY_VOID(restored);
+        details_["confined"] = restored->confined;
+        return {};
+    }
+
+    Result<void> compare(Engine& engine, const RestoreRequest& request) {
+        TRY(auto manifest, ManifestReader::open(manifests(), set_.manifest));
+        CompareRequest what{
+            .manifest = &manifest,
+            .restored = {.roots = {.base = request.target, .paths = roots_of_set_}, .stopping = house_.stopping},
+            .tolerance = engine.tolerance()};
+        what.tolerance.owners = what.tolerance.owners && ::geteuid() == 0;
+        details_["owners"] = what.tolerance.owners;
+        if (drill_.extent == Extent::sample)
+            what.chosen = [this](const Entry& entry) { return chosen_.contains(entry.path); };
+        if (house_.progress)
+            what.restored.progress = [&](const Progress& p) {
+                house_.progress(
+                    {Step::comparing, p.entries, p.bytes, std::uint64_t(set_.files), std::uint64_t(set_.bytes)});
+            };
+        TRY(const auto compared, compare_restored(what));
+        drill_.files = std::int64_t(compared.files);
+        drill_.bytes = std::int64_t(compared.bytes);
+        drill_.faults = std::int64_t(compared.faults());
+        drill_.lost = std::int64_t(compared.lost());
+        details_["entries"] = compared.entries;
+        details_["moved"] = compared.moved;
+        auto& differences = details_["differences"] = json::object();
+        auto& found = details_["found"] = json::array();
+        for (std::size_t i = 0; i < difference_kinds; ++i) {
+            const auto difference = Difference(i);
+            if (compared.count(difference) == 0) continue;
+            differences[std::string(to_string(difference))] = compared.count(difference);
+            const auto first = std::ranges::find(compared.found, difference, &Comparison::Found::difference);
+            if (difference != Difference::sparse)
+                details_.why(msg(key_of(difference), {{"count", std::to_string(compared.count(difference))},
+                                                      {"total", std::to_string(compared.entries)},
+                                                      {"path", "/" + escape_path(first->path)}}));
+        }
+        for (const auto& item : compared.found) {
+            if (found.size() >= told) break;
+            found.push_back(
+                {{"what", to_string(item.difference)}, {"path", "/" + escape_path(item.path)}, {"said", item.said}});
+        }
+        drill_.outcome = drill_.faults == 0 ? "pass" : "fail";
+        return {};
+    }
+
+    void compare_content_of(const json& databases, const std::filesystem::path& restored) {
+        for (const auto& fault : compare_databases(databases, restored, deadline_)) {
+            details_.why(msg("backup.found-database", {{"path", "/" + fault.path},
+                                                       {"table", fault.table.empty() ? "-" : fault.table},
+                                                       {"said", fault.said}}));
+            ++drill_.faults;
+            ++drill_.lost;
+            drill_.outcome = "fail";
+        }
+        if (!databases.empty()) details_["databases"] = databases.size();
+    }
+
+    // A restore that takes longer than the business can wait is no restore.
+    void judge_time() {
+        if (drill_.extent != Extent::full || plan_.max_downtime == Duration{0}) return;
+        details_["max_downtime_ms"] = std::chrono::duration_cast<milliseconds>(plan_.max_downtime).count();
+        if (milliseconds(drill_.took_ms) <= plan_.max_downtime) return;
+        details_.why(
+            msg("backup.found-slow",
+                {{"took", format_duration(std::chrono::ceil<std::chrono::seconds>(milliseconds(drill_.took_ms)))},
+                 {"limit", format_duration(plan_.max_downtime)}}));
+        drill_.outcome = "fail";
+    }
+
+    const House& house_;
+    const Plan& plan_;
+    Set set_;
+    Deadline deadline_;
+    Drill drill_;
+    Details details_;
+    std::uint64_t expected_ = 0;
+    std::vector<std::string> roots_of_set_;
+    std::set<std::string> chosen_;
+};
+
+}  // namespace
+
+Result<Drill> drill(const JobRoom&, const House& house, const Plan& plan, const DrillRequest& request) {
+    TRY(const auto reader, house.readers->get());
+    std::optional<Set> set;
+    if (!request.set.empty()) {
+        TRY(set, find_set(*reader, request.set));
+        if (!set || set->plan != plan.id) return fail(Code::not_found, "backup.no-set", {{"set", request.set}});
+    } else {
+        TRY(const auto sets, sets_of(*reader, plan.id));
+        for (const auto& candidate : sets) {
+            if (candidate.engine_set.empty() || candidate.forgotten) continue;
+            set = candidate;
+            break;
+        }
+        if (!set) return fail(Code::not_found, "backup.no-set-yet", {{"plan", plan.id}});
+    }
+    return Trial(house, plan, std::move(*set), request.extent).run();
+}
+
+}  // namespace tilsyn::backup

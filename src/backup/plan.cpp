@@ -1,0 +1,161 @@
+#include "base/toml.hpp"  // before <algorithm>: toml++ keeps the warnings of libstdc++ 12 about itself quiet
+
+#include "backup/plan.hpp"
+
+#include <sys/stat.h>
+
+#include <charconv>
+
+#include "base/file.hpp"
+#include "base/text.hpp"
+
+namespace tilsyn::backup {
+namespace {
+
+using std::chrono::hours;
+
+std::string field(const registers::Fields& fields, std::string_view name) {
+    const auto found = fields.find(name);
+    return found == fields.end() ? std::string() : found->second;
+}
+Duration duration(const registers::Fields& fields, std::string_view name) {
+    return parse_duration(field(fields, name)).value_or(Duration{0});
+}
+int integer(const registers::Fields& fields, std::string_view name) {
+    const auto text = field(fields, name);
+    int value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+}
+std::vector<std::string> list(const registers::Fields& fields, std::string_view name) {
+    std::vector<std::string> out;
+    for (const auto part : split(field(fields, name), '|'))
+        if (!trim(part).empty()) out.emplace_back(trim(part));
+    return out;
+}
+
+Source source_of(std::string_view text) {
+    if (text == "files") return Source::files;
+    if (text == "sqlite") return Source::sqlite;
+    if (text == "tilsyn") return Source::tilsyn;
+    return Source::none;
+}
+
+Result<Plan> plan_of(const registers::Service& registers, const registers::RegisterRow& row) {
+    TRY(const auto set, registers.get("data-sets", field(row.fields, "data_set")));
+    TRY(const auto repository, registers.get("backup-repositories", field(row.fields, "repository")));
+    auto plan = plan_from(row.id, row.fields, set.fields);
+    plan.engine = field(repository.fields, "engine");
+    plan.location = field(repository.fields, "location");
+    plan.in_use = plan.in_use && field(repository.fields, "status") == "in_use";
+    return plan;
+}
+
+}  // namespace
+
+Plan plan_from(std::string_view id, const registers::Fields& row, const registers::Fields& data_set) {
+    Plan plan{.id = std::string(id), .data_set = field(row, "data_set"), .repository = field(row, "repository")};
+    plan.data_set_name = field(data_set, "name");
+    plan.source = source_of(field(data_set, "source"));
+    plan.criticality = field(data_set, "criticality");
+    plan.paths = list(data_set, "paths");
+    plan.must_hold = list(data_set, "must_hold");
+    plan.hook = field(data_set, "hook");
+    plan.max_loss = duration(data_set, "max_loss");
+    plan.max_downtime = duration(data_set, "max_downtime");
+    plan.ours = field(row, "run_by") == "tilsyn";
+    plan.in_use = field(row, "status") == "in_use" && field(data_set, "status") == "in_use";
+    plan.every = duration(row, "planned_every");
+    plan.drill_every = duration(row, "drill_every");
+    plan.sample_every = duration(row, "sample_every");
+    // What a plan does not say follows from how much the business depends on the data.
+    const bool important = plan.criticality == "high" || plan.criticality == "critical";
+    if (plan.every == Duration{0}) plan.every = hours(24);
+    if (plan.drill_every == Duration{0}) plan.drill_every = important ? hours(7 * 24) : hours(30 * 24);
+    if (plan.sample_every == Duration{0}) plan.sample_every = important ? hours(24) : hours(7 * 24);
+    plan.keep = {integer(row, "keep_daily"), integer(row, "keep_weekly"), integer(row, "keep_monthly"),
+                 integer(row, "keep_yearly")};
+    plan.left_out = list(row, "left_out");
+    return plan;
+}
+
+Result<std::vector<Plan>> read_plans(const registers::Service& registers) {
+    std::vector<Plan> plans;
+    std::string after;
+    do {
+        TRY(const auto page, registers.list("backup-plans", after));
+        for (const auto& row : page.rows) {
+            TRY(auto plan, plan_of(registers, row));
+            if (plan.ours && plan.in_use) plans.push_back(std::move(plan));
+        }
+        after = page.next;
+    } while (!after.empty());
+    return plans;
+}
+
+Result<Plan> read_plan(const registers::Service& registers, std::string_view id) {
+    TRY(const auto row, registers.get("backup-plans", id));
+    return plan_of(registers, row);
+}
+
+Result<Exclusions> exclusions_of(const Plan& plan) {
+    Exclusions out;
+    for (const auto& text : plan.left_out) {
+        if (text.front() == '/') {
+            TRY(const auto roots, make_roots({text}));
+            out.paths.push_back(roots.paths.front());
+        } else if (text.find('/') == text.npos) {
+            out.names.push_back(text);
+        } else {
+            return fail(Code::invalid, "backup.bad-exclusion", {{"plan", plan.id}, {"text", text}});
+        }
+    }
+    return out;
+}
+
+Result<RepositoryAccess> access_to(const std::filesystem::path& data, const std::string& repository,
+                                   const std::string& engine, const std::string& location) {
+    RepositoryAccess access{
+        .id = repository, .engine = engine, .location = location, .work = data / "backup" / "engines" / repository};
+    const auto path = data / "secrets" / (repository + ".toml");
+    struct stat info{};
+    if (::stat(path.c_str(), &info) != 0)
+        return fail(Code::not_found, "backup.no-secrets", {{"repository", repository}, {"path", path.string()}})
+            .hint("backup.no-secrets-hint");
+    if ((info.st_mode & 077) != 0)
+        return fail(Code::forbidden, "backup.secrets-open", {{"path", path.string()}})
+            .hint("backup.secrets-open-hint", {{"path", path.string()}});
+    TRY(const auto content, read_file(path, 1 << 16));
+    const auto parsed = parse_toml(content, path.string());
+    if (!parsed) {
+        const auto begin = parsed.error().source().begin;
+        return fail(Code::invalid, "backup.bad-secrets", {{"path", path.string()}})
+            .at({path.string(), int(begin.line), int(begin.column)});  // not the library's words: they may quote it
+    }
+    for (const auto& [key, node] : parsed.table()) {
+        const auto begin = node.source().begin;
+        const auto value = node.value_or(std::string());
+        if (!node.is_string())
+            return fail(Code::invalid, "backup.bad-secrets", {{"path", path.string()}})
+                .at({path.string(), int(begin.line), int(begin.column)});
+        if (key == "password")
+            access.password = value;
+        else if (key == "ssh_key")
+            access.ssh_key = value;
+        else if (key == "known_hosts")
+            access.known_hosts = value;
+        else if (key == "ca")
+            access.ca = value;
+        else if (key == "access_key" || key == "secret_key" || key == "user" || key == "user_password")
+            access.credentials.emplace(key.str(), value);
+        else
+            return fail(Code::invalid, "backup.unknown-secret", {{"key", std::string(key.str())}})
+                .at({path.string(), int(begin.line), int(begin.column)});
+    }
+    std::error_code error;
+    std::filesystem::create_directories(access.work, error);
+    if (error) return fail(Code::io, "base.cannot-write", {{"path", access.work.string()}}).detail(error.message());
+    return access;
+}
+
+}  // namespace tilsyn::backup

@@ -1,0 +1,61 @@
+// What is to be backed up, where to and how often: rows of three registers (data-sets, backup-repositories,
+// backup-plans) and, for what may not stand in a register, files that only the service can read:
+//
+//   DATA/secrets/ID.toml   opens the repository ID: password, access_key, secret_key, user, user_password, ssh_key,
+//                          known_hosts, ca (the last three are paths)
+//   DATA/hooks/NAME        a program that is run before and after a data set is read
+//
+// A register can be written to over the API, so it only ever names what lies in these folders.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "backup/engines/engine.hpp"
+#include "base/error.hpp"
+#include "base/time.hpp"
+#include "registers/service.hpp"
+
+namespace tilsyn::backup {
+
+enum class Source { none, files, sqlite, tilsyn };
+
+struct Keep {  // sets: the newest of each of so many days, weeks, months and years
+    int daily = 0, weekly = 0, monthly = 0, yearly = 0;
+    bool any() const { return daily + weekly + monthly + yearly > 0; }
+};
+
+struct Plan {
+    std::string id;  // row of backup-plans
+    std::string data_set, data_set_name;
+    Source source = Source::none;
+    std::string criticality;
+    std::vector<std::string> paths, must_hold;
+    std::string hook;
+    Duration max_loss{0}, max_downtime{0};  // 0: not stated
+
+    std::string repository;
+    std::string engine, location;
+
+    bool in_use = false, ours = false;
+    Duration every{0}, drill_every{0}, sample_every{0};
+    Keep keep;
+    std::vector<std::string> left_out;  // whole paths, or names with * and ?
+};
+
+// A plan from its row and that of its data set, as far as these two tell.
+Plan plan_from(std::string_view id, const registers::Fields& row, const registers::Fields& data_set);
+
+// All plans that Tilsyn is to carry out, by id.
+Result<std::vector<Plan>> read_plans(const registers::Service& registers);
+// Code::not_found: there is none with this id.
+Result<Plan> read_plan(const registers::Service& registers, std::string_view id);
+
+// Whole paths and names apart. Code::invalid: neither.
+Result<Exclusions> exclusions_of(const Plan& plan);
+
+// What opens the repository. Code::not_found: DATA/secrets/ID.toml is not there; Code::forbidden: others can read it.
+Result<RepositoryAccess> access_to(const std::filesystem::path& data, const std::string& repository,
+                                   const std::string& engine, const std::string& location);
+
+}  // namespace tilsyn::backup

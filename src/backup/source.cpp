@@ -1,0 +1,145 @@
+#include "backup/source.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/file.hpp"
+#include "base/text.hpp"
+#include "db/sqlite_file.hpp"
+#include "net/process.hpp"
+
+namespace tilsyn::backup {
+namespace {
+
+using nlohmann::json;
+
+Result<void> run_hook(const Plan& plan, const std::filesystem::path& data, const char* when, Deadline deadline) {
+    if (plan.hook.empty()) return {};
+    if (!valid_id(plan.hook)) return fail(Code::invalid, "backup.bad-hook", {{"hook", plan.hook}});
+    const auto path = data / "hooks" / plan.hook;
+    struct stat info{};
+    if (::lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode))
+        return fail(Code::not_found, "backup.no-hook", {{"path", path.string()}});
+    // It runs with our powers: only its owner, who is us, may change it.
+    if (info.st_uid != ::geteuid() || (info.st_mode & 022) != 0)
+        return fail(Code::forbidden, "backup.hook-open", {{"path", path.string()}});
+    TRY(const auto ran,
+        net::run_process({.arguments = {path.string(), when, plan.data_set}, .folder = data}, deadline));
+    if (!ran.good())
+        return fail(Code::unavailable, "backup.hook-failed", {{"hook", plan.hook}, {"when", when}})
+            .detail(ran.error.text.empty() ? ran.output.text : ran.error.text);
+    return {};
+}
+
+json as_json(const db::SqliteFacts& facts) {
+    json tables = json::object();
+    for (const auto& [name, table] : facts.tables) tables[name] = {{"rows", table.rows}, {"sum", table.sum}};
+    return {{"tables", std::move(tables)}};
+}
+
+// A copy of a database in the staging folder, and what is in it.
+Result<void> stage(const std::filesystem::path& from, const std::filesystem::path& to, Prepared& out,
+                   Deadline deadline) {
+    TRY_VOID(db::copy_sqlite(from, to, deadline));
+    TRY(const auto facts, db::inspect_sqlite(to, deadline));
+    if (facts.integrity != "ok")
+        return fail(Code::corrupt, "backup.database-damaged", {{"path", from.string()}}).detail(facts.integrity);
+    out.databases[to.relative_path().string()] = as_json(facts);
+    return {};
+}
+
+// A path as it really is: engines and our own reader follow no links on the way.
+std::string real_path(const std::string& path) {
+    std::error_code error;
+    const std::filesystem::path given(path);
+    const auto folder = std::filesystem::canonical(given.parent_path(), error);
+    return error ? path : (folder / given.filename()).string();
+}
+
+}  // namespace
+
+std::vector<std::string> own_files() {
+    return {"policy",    "evidence", "log.key", "log.signed", "tilsyn.toml",
+            "witnesses", "tsa.toml", "secrets", "hooks",      "backup/manifests"};
+}
+
+Result<Prepared> prepare_source(const Plan& plan, const std::filesystem::path& data, const db::Location& own_database,
+                                const std::filesystem::path& staging, Deadline deadline) {
+    Prepared out;
+    TRY(out.exclusions, exclusions_of(plan));
+    TRY_VOID(run_hook(plan, data, "before", deadline));
+    std::vector<std::string> paths;
+    switch (plan.source) {
+        case Source::none:
+            return fail(Code::invalid, "backup.nothing-to-read", {{"data_set", plan.data_set}});
+        case Source::files:
+            for (const auto& path : plan.paths) paths.push_back(real_path(path));
+            break;
+        case Source::sqlite:
+            for (std::size_t i = 0; i < plan.paths.size(); ++i) {
+                const std::filesystem::path from = plan.paths[i];
+                TRY_VOID(
+                    stage(from, staging / (std::to_string(i + 1) + "-" + from.filename().string()), out, deadline));
+            }
+            paths.push_back(staging.string());
+            break;
+        case Source::tilsyn: {
+            if (own_database.engine != db::Engine::sqlite)
+                return fail(Code::unsupported, "backup.own-on-postgresql").hint("backup.own-on-postgresql-hint");
+            // What was signed last is copied before the database: a copy of the log may be ahead of it, never behind.
+            for (const auto& name : own_files()) {
+                std::error_code none;  // folders that are there and empty are as they should be
+                if (name == "log.signed" || !std::filesystem::exists(data / name) ||
+                    (std::filesystem::is_directory(data / name) && std::filesystem::is_empty(data / name, none)))
+                    continue;
+                paths.push_back(real_path((data / name).string()));
+            }
+            if (auto signed_last = read_file(data / "log.signed"); signed_last)
+                TRY_VOID(write_file(staging / "log.signed", *signed_last, 0600));
+            TRY_VOID(stage(own_database.target, staging / own_database_name, out, deadline));
+            TRY_VOID(write_file(
+                staging / own_marker,
+                json{{"data", real_path(data.string())}, {"staging", real_path(staging.string())}}.dump() + "\n",
+                0600));
+            paths.push_back(real_path(staging.string()));
+            break;
+        }
+    }
+    if (paths.empty()) return fail(Code::invalid, "backup.nothing-to-read", {{"data_set", plan.data_set}});
+    TRY(out.roots, make_roots(paths));
+    return out;
+}
+
+Result<void> release_source(const Plan& plan, const std::filesystem::path& data, Deadline deadline) {
+    return run_hook(plan, data, "after", deadline);
+}
+
+std::vector<DatabaseFault> compare_databases(const json& databases, const std::filesystem::path& restored,
+                                             Deadline deadline) {
+    std::vector<DatabaseFault> faults;
+    for (const auto& [path, was] : databases.items()) {
+        const auto facts = db::inspect_sqlite(restored / path, deadline);
+        if (!facts) {
+            faults.push_back({path, "", render(facts.error(), Lang::en)});
+            continue;
+        }
+        if (facts->integrity != "ok") faults.push_back({path, "", facts->integrity});
+        const auto tables = was.value("tables", json::object());
+        for (const auto& [name, table] : tables.items()) {
+            const auto found = facts->tables.find(name);
+            if (found == facts->tables.end())
+                faults.push_back({path, name, "not there"});
+            else if (found->second.rows != table.value("rows", std::int64_t{-1}))
+                faults.push_back({path, name,
+                                  std::to_string(table.value("rows", std::int64_t{-1})) + " → " +
+                                      std::to_string(found->second.rows)});
+            else if (found->second.sum != table.value("sum", ""))
+                faults.push_back({path, name, "other content"});
+        }
+    }
+    return faults;
+}
+
+}  // namespace tilsyn::backup

@@ -1,0 +1,43 @@
+// What is read for a data set, and what is known of it besides its files: databases are copied first, so that what the
+// engine stores is of one moment, and what they hold is counted.
+#pragma once
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "backup/manifest/compare.hpp"
+#include "backup/plan.hpp"
+#include "base/error.hpp"
+#include "db/db.hpp"
+
+namespace tilsyn::backup {
+
+struct Prepared {
+    Roots roots;
+    Exclusions exclusions;
+    // Databases by the path of their copy (as in a manifest): {"tables": {NAME: {"rows": n, "sum": "..."}}}.
+    nlohmann::json databases = nlohmann::json::object();
+};
+
+// `data`: the data folder. `staging`: an empty folder of ours, for copies. Runs the hook ("before").
+Result<Prepared> prepare_source(const Plan& plan, const std::filesystem::path& data, const db::Location& own_database,
+                                const std::filesystem::path& staging, Deadline deadline);
+// Lets go what the hook has frozen ("after"); to be called whatever has happened.
+Result<void> release_source(const Plan& plan, const std::filesystem::path& data, Deadline deadline);
+
+// The databases of a restored set, inspected as they were when the set was made: what differs, in a few words each.
+struct DatabaseFault {
+    std::string path;   // as in a manifest
+    std::string table;  // empty: the database itself
+    std::string said;
+};
+std::vector<DatabaseFault> compare_databases(const nlohmann::json& databases, const std::filesystem::path& restored,
+                                             Deadline deadline);
+
+// What a backup of Tilsyn's own data holds, below the data folder; the database is a copy in the staging folder.
+std::vector<std::string> own_files();
+inline constexpr std::string_view own_database_name = "tilsyn.db";
+inline constexpr std::string_view own_marker = "tilsyn-restore.json";  // says where all of it was
+
+}  // namespace tilsyn::backup
