@@ -26,7 +26,8 @@ using testing::HasSubstr;
 const Timestamp now = parse_utc("2026-11-23T12:00:00Z").value();
 
 backup::Set set_of(backup::SetState state, Duration age) {
-    return {.id = "s", .state = state, .started = now - age, .engine_set = state == backup::SetState::failed ? "" : "e"};
+    return {
+        .id = "s", .state = state, .started = now - age, .engine_set = state == backup::SetState::failed ? "" : "e"};
 }
 backup::Drill drill_of(backup::Extent extent, const std::string& outcome, Duration age) {
     backup::Drill drill{.id = "d", .set = "s"};
@@ -101,7 +102,8 @@ class OwnBackup : public testing::Test {
         const auto path = data() / "policy" / "policy.toml";
         std::string kept;
         for (const auto line : split(*read_file(path), '\n'))
-            if (!trim(line).starts_with("\"sections/") || line.find("/backup.toml") != line.npos) kept += std::string(line) + "\n";
+            if (!trim(line).starts_with("\"sections/") || line.find("/backup.toml") != line.npos)
+                kept += std::string(line) + "\n";
         ASSERT_TRUE(write_file(path, kept));
         std::vector<Error> faults;
         const auto applied = app_->apply_policy(path, "test", faults);
@@ -175,7 +177,8 @@ TEST_F(OwnBackup, ComesBackOnAnEmptyMachineAndItsWitnessKnowsIt) {
     EXPECT_TRUE(app_->log_continues(**reader));
     // It signs on under the same name, and the witness, who knows the log from before, vouches for it.
     ASSERT_TRUE(app_->sign(**reader));
-    Witnessing witnessing(app_->committer(), app_->readers(), app_->tree(), {.policy = app_->witnesses(), .stopping = {}});
+    Witnessing witnessing(app_->committer(), app_->readers(), app_->tree(),
+                          {.policy = app_->witnesses(), .stopping = {}});
     const auto asked = witnessing.run_once(clock_.now());
     ASSERT_TRUE(asked);
     ASSERT_EQ(asked->size(), 1u);
@@ -194,7 +197,8 @@ TEST_F(OwnBackup, IsFoundOutWhenItIsNotThereAnyMore) {
     const auto reader = app_->readers().get();
     const auto sets = backup::sets_of(**reader, "tilsyn-local");
     EXPECT_EQ(sets->front().state, backup::SetState::failed);
-    EXPECT_THAT(backup::reasons(sets->front().details, Lang::en), testing::ElementsAre(HasSubstr("There is no repository local")));
+    EXPECT_THAT(backup::reasons(sets->front().details, Lang::en),
+                testing::ElementsAre(HasSubstr("There is no repository local")));
     EXPECT_FALSE(std::filesystem::exists(place_)) << "an empty repository in the place of one that is gone hides that";
 }
 

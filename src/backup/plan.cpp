@@ -4,6 +4,8 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "base/file.hpp"
@@ -37,6 +39,7 @@ std::vector<std::string> list(const registers::Fields& fields, std::string_view 
 Source source_of(std::string_view text) {
     if (text == "files") return Source::files;
     if (text == "sqlite") return Source::sqlite;
+    if (text == "postgresql") return Source::postgresql;
     if (text == "tilsyn") return Source::tilsyn;
     return Source::none;
 }
@@ -60,6 +63,7 @@ Plan plan_from(std::string_view id, const registers::Fields& row, const register
     plan.criticality = field(data_set, "criticality");
     plan.paths = list(data_set, "paths");
     plan.must_hold = list(data_set, "must_hold");
+    plan.database = field(data_set, "database");
     plan.hook = field(data_set, "hook");
     plan.max_loss = duration(data_set, "max_loss");
     plan.max_downtime = duration(data_set, "max_downtime");
@@ -113,14 +117,11 @@ Result<Exclusions> exclusions_of(const Plan& plan) {
     return out;
 }
 
-Result<RepositoryAccess> access_to(const std::filesystem::path& data, const std::string& repository,
-                                   const std::string& engine, const std::string& location) {
-    RepositoryAccess access{
-        .id = repository, .engine = engine, .location = location, .work = data / "backup" / "engines" / repository};
-    const auto path = data / "secrets" / (repository + ".toml");
+Result<std::map<std::string, std::string>> read_secrets(const std::filesystem::path& data, const std::string& id) {
+    const auto path = data / "secrets" / (id + ".toml");
     struct stat info{};
     if (::stat(path.c_str(), &info) != 0)
-        return fail(Code::not_found, "backup.no-secrets", {{"repository", repository}, {"path", path.string()}})
+        return fail(Code::not_found, "backup.no-secrets", {{"id", id}, {"path", path.string()}})
             .hint("backup.no-secrets-hint");
     if ((info.st_mode & 077) != 0)
         return fail(Code::forbidden, "backup.secrets-open", {{"path", path.string()}})
@@ -132,26 +133,33 @@ Result<RepositoryAccess> access_to(const std::filesystem::path& data, const std:
         return fail(Code::invalid, "backup.bad-secrets", {{"path", path.string()}})
             .at({path.string(), int(begin.line), int(begin.column)});  // not the library's words: they may quote it
     }
+    static constexpr std::array known{"password",      "access_key", "secret_key",  "user",
+                                      "user_password", "ssh_key",    "known_hosts", "ca"};
+    std::map<std::string, std::string> out;
     for (const auto& [key, node] : parsed.table()) {
         const auto begin = node.source().begin;
-        const auto value = node.value_or(std::string());
-        if (!node.is_string())
-            return fail(Code::invalid, "backup.bad-secrets", {{"path", path.string()}})
-                .at({path.string(), int(begin.line), int(begin.column)});
-        if (key == "password")
-            access.password = value;
-        else if (key == "ssh_key")
-            access.ssh_key = value;
-        else if (key == "known_hosts")
-            access.known_hosts = value;
-        else if (key == "ca")
-            access.ca = value;
-        else if (key == "access_key" || key == "secret_key" || key == "user" || key == "user_password")
-            access.credentials.emplace(key.str(), value);
-        else
-            return fail(Code::invalid, "backup.unknown-secret", {{"key", std::string(key.str())}})
-                .at({path.string(), int(begin.line), int(begin.column)});
+        const Position where{path.string(), int(begin.line), int(begin.column)};
+        if (!node.is_string()) return fail(Code::invalid, "backup.bad-secrets", {{"path", path.string()}}).at(where);
+        if (std::ranges::find(known, key.str()) == known.end())
+            return fail(Code::invalid, "backup.unknown-secret", {{"key", std::string(key.str())}}).at(where);
+        out.emplace(key.str(), node.value_or(std::string()));
     }
+    return out;
+}
+
+Result<RepositoryAccess> access_to(const std::filesystem::path& data, const std::string& repository,
+                                   const std::string& engine, const std::string& location) {
+    RepositoryAccess access{
+        .id = repository, .engine = engine, .location = location, .work = data / "backup" / "engines" / repository};
+    TRY(access.credentials, read_secrets(data, repository));
+    const auto take = [&](const char* name) {
+        auto node = access.credentials.extract(name);
+        return node.empty() ? std::string() : std::move(node.mapped());
+    };
+    access.password = take("password");
+    access.ssh_key = take("ssh_key");
+    access.known_hosts = take("known_hosts");
+    access.ca = take("ca");
     std::error_code error;
     std::filesystem::create_directories(access.work, error);
     if (error) return fail(Code::io, "base.cannot-write", {{"path", access.work.string()}}).detail(error.message());

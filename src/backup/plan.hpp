@@ -1,7 +1,8 @@
 // What is to be backed up, where to and how often: rows of three registers (data-sets, backup-repositories,
 // backup-plans) and, for what may not stand in a register, files that only the service can read:
 //
-//   DATA/secrets/ID.toml   opens the repository ID: password, access_key, secret_key, user, user_password, ssh_key,
+//   DATA/secrets/ID.toml   opens the repository ID, or the database of the data set ID: password, access_key,
+//   secret_key, user, user_password, ssh_key,
 //                          known_hosts, ca (the last three are paths)
 //   DATA/hooks/NAME        a program that is run before and after a data set is read
 //
@@ -18,7 +19,7 @@
 
 namespace tilsyn::backup {
 
-enum class Source { none, files, sqlite, tilsyn };
+enum class Source { none, files, sqlite, postgresql, tilsyn };
 
 struct Keep {  // sets: the newest of each of so many days, weeks, months and years
     int daily = 0, weekly = 0, monthly = 0, yearly = 0;
@@ -31,6 +32,7 @@ struct Plan {
     Source source = Source::none;
     std::string criticality;
     std::vector<std::string> paths, must_hold;
+    std::string database;  // postgresql://..., without a password
     std::string hook;
     Duration max_loss{0}, max_downtime{0};  // 0: not stated
 
@@ -53,6 +55,9 @@ Result<Plan> read_plan(const registers::Service& registers, std::string_view id)
 
 // Whole paths and names apart. Code::invalid: neither.
 Result<Exclusions> exclusions_of(const Plan& plan);
+
+// DATA/secrets/ID.toml as names and texts. Code::not_found: it is not there; Code::forbidden: others can read it.
+Result<std::map<std::string, std::string>> read_secrets(const std::filesystem::path& data, const std::string& id);
 
 // What opens the repository. Code::not_found: DATA/secrets/ID.toml is not there; Code::forbidden: others can read it.
 Result<RepositoryAccess> access_to(const std::filesystem::path& data, const std::string& repository,

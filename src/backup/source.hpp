@@ -31,9 +31,11 @@ struct DatabaseFault {
     std::string path;   // as in a manifest
     std::string table;  // empty: the database itself
     std::string said;
+    bool not_tried = false;  // something kept us from it, and nothing is known of the backup
 };
+// `scratch`: an empty folder where a server may be started.
 std::vector<DatabaseFault> compare_databases(const nlohmann::json& databases, const std::filesystem::path& restored,
-                                             Deadline deadline);
+                                             const std::filesystem::path& scratch, Deadline deadline);
 
 // What a backup of Tilsyn's own data holds, below the data folder; the database is a copy in the staging folder.
 std::vector<std::string> own_files();

@@ -13,6 +13,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::array<Meaning, 12> meanings{{
+    {"connection closed by remote host", Code::unavailable, "backup.unreachable"},
+    {"connection refused", Code::unavailable, "backup.unreachable"},
     {"passphrase supplied in", Code::unauthorized, "backup.wrong-password"},
     {"is not a valid repository", Code::not_found, "backup.no-repository"},
     {"does not exist", Code::not_found, "backup.no-repository"},
@@ -21,9 +23,7 @@ constexpr std::array<Meaning, 12> meanings{{
     {"insufficient free space", Code::io, "backup.no-room"},
     {"is newer than repository", Code::corrupt, "backup.set-back"},
     {"was previously located at", Code::corrupt, "backup.moved"},
-    {"connection closed by remote host", Code::unavailable, "backup.unreachable"},
     {"host key verification failed", Code::unauthorized, "backup.unknown-host"},
-    {"connection refused", Code::unavailable, "backup.unreachable"},
     {"integrity error", Code::corrupt, "backup.check-failed"},
 }};
 

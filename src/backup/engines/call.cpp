@@ -53,6 +53,21 @@ Fail failed(const RepositoryAccess& access, const Called& called, std::span<cons
         .detail(last_words(words));
 }
 
+std::string percent_encoded(std::string_view text) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        const bool plain =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+        if (plain)
+            out += c;
+        else
+            ((out += '%') += digits[byte >> 4]) += digits[byte & 15];
+    }
+    return out;
+}
+
 std::vector<std::string> ssh_command(const RepositoryAccess& access) {
     std::vector<std::string> command{"ssh",
                                      "-oBatchMode=yes",

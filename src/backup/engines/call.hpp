@@ -30,6 +30,9 @@ Fail failed(const RepositoryAccess& access, const Called& called, std::span<cons
 // The last lines of a text, at most `most` bytes.
 std::string last_words(std::string_view text, std::size_t most = 600);
 
+// As it stands in an address: every byte that could mean something there as %XX.
+std::string percent_encoded(std::string_view text);
+
 // ssh as engines run it: never asks, and only goes to a host whose key is known.
 std::vector<std::string> ssh_command(const RepositoryAccess& access);
 

@@ -12,7 +12,12 @@ namespace {
 
 using nlohmann::json;
 
+// A server that does not answer comes first: restic asks then, too, whether there is a repository.
 constexpr std::array<Meaning, 14> meanings{{
+    {"connection refused", Code::unavailable, "backup.unreachable"},
+    {"no such host", Code::unavailable, "backup.unreachable"},
+    {"i/o timeout", Code::unavailable, "backup.unreachable"},
+    {"connection reset", Code::unavailable, "backup.unreachable"},
     {"wrong password or no key found", Code::unauthorized, "backup.wrong-password"},
     {"unable to open config file", Code::not_found, "backup.no-repository"},
     {"is there a repository at the following location", Code::not_found, "backup.no-repository"},
@@ -21,10 +26,6 @@ constexpr std::array<Meaning, 14> meanings{{
     {"unable to create lock", Code::busy, "backup.locked"},
     {"no space left on device", Code::io, "backup.no-room"},
     {"disk quota exceeded", Code::io, "backup.no-room"},
-    {"connection refused", Code::unavailable, "backup.unreachable"},
-    {"no such host", Code::unavailable, "backup.unreachable"},
-    {"i/o timeout", Code::unavailable, "backup.unreachable"},
-    {"connection reset", Code::unavailable, "backup.unreachable"},
     {"no matching id found", Code::not_found, "backup.no-such-set"},
     {"no snapshot found", Code::not_found, "backup.no-such-set"},
 }};
@@ -194,20 +195,20 @@ class Restic final : public Engine {
   private:
     // What else a check or a restore may run into: the repository is not what it was.
     static constexpr std::array<Meaning, 5> checking{{
+        {"connection refused", Code::unavailable, "backup.unreachable"},
         {"wrong password or no key found", Code::unauthorized, "backup.wrong-password"},
         {"is there a repository at the following location", Code::not_found, "backup.no-repository"},
         {"repository is already locked", Code::busy, "backup.locked"},
-        {"connection refused", Code::unavailable, "backup.unreachable"},
         {"", Code::corrupt, "backup.check-failed"},
     }};
     static constexpr std::array<Meaning, 8> restoring{{
+        {"connection refused", Code::unavailable, "backup.unreachable"},
+        {"no such host", Code::unavailable, "backup.unreachable"},
         {"wrong password or no key found", Code::unauthorized, "backup.wrong-password"},
         {"is there a repository at the following location", Code::not_found, "backup.no-repository"},
         {"no matching id found", Code::not_found, "backup.no-such-set"},
         {"no space left on device", Code::io, "backup.no-room"},
         {"file too large", Code::corrupt, "backup.grew"},
-        {"connection refused", Code::unavailable, "backup.unreachable"},
-        {"no such host", Code::unavailable, "backup.unreachable"},
         {"", Code::corrupt, "backup.restore-failed"},
     }};
 
@@ -247,8 +248,11 @@ class Restic final : public Engine {
             const auto host = location.find("://");
             const auto password = access_.credentials.find("user_password");
             if (host != location.npos)
-                location.insert(host + 3, user->second + ":" +
-                                              (password == access_.credentials.end() ? "" : password->second) + "@");
+                location.insert(
+                    host + 3,
+                    percent_encoded(user->second) + ":" +
+                        percent_encoded(password == access_.credentials.end() ? std::string() : password->second) +
+                        "@");
         }
         made.secrets = {{"password", access_.password}, {"location", location}};
         made.environment = {{"RESTIC_PASSWORD_FILE", "{secret:password}"},
