@@ -13,6 +13,7 @@
 #include "app/init.hpp"
 #include "base/file.hpp"
 #include "base/text.hpp"
+#include "bench_backup.hpp"
 #include "bench_log.hpp"
 #include "findings/verdict.hpp"
 #include "support/scheduling.hpp"
@@ -184,7 +185,8 @@ int all(const char* self) {
             const auto command = fmt::format("'{}' {} {} {}", self, words[0], engine, words[1]);
             if (std::system(command.c_str()) != 0) return 1;
         }
-    for (const char* part : {"program sqlite 100000", "proofs sqlite 1000000"})
+    for (const char* part :
+         {"program sqlite 100000", "proofs sqlite 1000000", "backup-mixed sqlite 2048", "backup-many sqlite 1000000"})
         if (std::system(fmt::format("'{}' {}", self, part).c_str()) != 0) return 1;
     return 0;
 }
@@ -205,5 +207,7 @@ int main(int argc, char** argv) {
     if (part == "program") program(count);
     if (part == "appends") bench::appends(engine);
     if (part == "proofs") bench::proofs(count);
+    if (part == "backup-mixed") bench::backup_mixed(count);
+    if (part == "backup-many") bench::backup_many(count);
     return 0;
 }
