@@ -8,6 +8,7 @@
 namespace tilsyn::checks {
 
 const Kind& backup_kind();
+const Kind& backup_covers_kind();
 const Kind& control_log_kind();
 const Kind& http_kind();
 const Kind& log_witnessed_kind();
@@ -20,6 +21,7 @@ const Kind& updates_kind();
 std::span<const Kind> kinds() {
     static const std::array table{
         backup_kind(),         //
+        backup_covers_kind(),  //
         control_log_kind(),    //
         http_kind(),           //
         log_witnessed_kind(),  //
