@@ -71,7 +71,7 @@ void print(const cli::Invocation& call, const backup::Set& set) {
     const bool good = set.state == backup::SetState::made;
     const auto word = call.tr(state_key(set.state));
     call.out() << set.plan << ": " << (good ? call.terminal.green(word) : call.terminal.red(word)) << "  "
-               << call.tr("cli.set-holds", {{"files", std::to_string(set.files)},
+               << call.tr("cli.set-holds", {{"count", std::to_string(set.files)},
                                             {"size", size_text(std::uint64_t(set.bytes))},
                                             {"added", size_text(std::uint64_t(set.added))},
                                             {"set", set.id}})
@@ -84,12 +84,20 @@ void print(const cli::Invocation& call, const backup::Drill& drill) {
     const auto word = call.tr(outcome_key(drill.outcome));
     call.out() << drill.plan << ": " << (good ? call.terminal.green(word) : call.terminal.red(word)) << "  "
                << call.tr(drill.extent == backup::Extent::full ? "cli.drill-full" : "cli.drill-sample",
-                          {{"files", std::to_string(drill.files)},
+                          {{"count", std::to_string(drill.files)},
                            {"size", size_text(std::uint64_t(drill.bytes))},
                            {"took", format_duration(std::chrono::milliseconds(drill.took_ms))},
                            {"set", drill.set}})
                << "\n";
     for (const auto& reason : backup::reasons(drill.details, call.lang)) call.out() << "  " << reason << "\n";
+}
+
+void print(const cli::Invocation& call, const backup::Check& check) {
+    const bool good = check.outcome == "pass";
+    const auto word = call.tr(good ? "cli.check-good" : "cli.check-bad");
+    call.out() << check.repository << ": " << (good ? call.terminal.green(word) : call.terminal.red(word)) << "  "
+               << check.part << "/" << check.parts << "\n";
+    for (const auto& reason : backup::reasons(check.details, call.lang)) call.out() << "  " << reason << "\n";
 }
 
 Result<int> list(cli::Invocation& call) {
@@ -149,6 +157,14 @@ Result<int> run_now(cli::Invocation& call) {
                   {"drills", json::array()},
                   {"forgotten", run->forgotten}};
         if (run->set && !call.json) print(call, *run->set);
+        if (run->check) {
+            good = good && run->check->outcome == "pass";
+            item["check"] = {{"outcome", run->check->outcome},
+                             {"part", run->check->part},
+                             {"parts", run->check->parts},
+                             {"reasons", backup::reasons(run->check->details, Lang::en)}};
+            if (!call.json) print(call, *run->check);
+        }
         for (const auto& drill : run->drills) {
             good = good && drill.outcome == "pass";
             item["drills"].push_back(to_json(drill));
@@ -214,6 +230,19 @@ Result<int> accept(cli::Invocation& call) {
     return 0;
 }
 
+Result<int> try_key(cli::Invocation& call) {
+    TRY(const auto app, open(call));
+    TRY(const auto password, read_input(call.get("password-file", "-")));
+    TRY(const int sets, app::try_key(*app, call.get("REPOSITORY"), std::string(trim(password)), actor(call)));
+    if (call.json)
+        print_json(call, {{"repository", call.get("REPOSITORY")}, {"sets", sets}});
+    else
+        call.out() << call.tr("cli.key-opens",
+                              {{"repository", call.get("REPOSITORY")}, {"count", std::to_string(sets)}})
+                   << "\n";
+    return 0;
+}
+
 Result<int> restore(cli::Invocation& call) {
     app::RestoreOptions options{.data = call.data,
                                 .engine = call.get("engine", "restic"),
@@ -265,6 +294,13 @@ cli::Table backup_commands() {
          .help = "cli.backup-accept-help",
          .arguments = {{.name = "SET", .help = "cli.backup-set"}},
          .handler = accept},
+        {.path = "backup try-key",
+         .summary = "cli.backup-try-key",
+         .help = "cli.backup-try-key-help",
+         .arguments = {{.name = "REPOSITORY", .help = "cli.backup-repository"}},
+         .options = {{.name = "password-file", .value = "FILE", .help = "cli.option-password-file"},
+                     {.name = "as", .value = "NAME", .help = "cli.option-as"}},
+         .handler = try_key},
         {.path = "restore",
          .summary = "cli.restore",
          .help = "cli.restore-help",

@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 
 constexpr std::string_view by = "tilsyn";
 constexpr auto soonest_again = std::chrono::minutes(10);  // after a failure
+constexpr auto check_every = std::chrono::hours(24);
 constexpr auto latest_again = std::chrono::hours(24);
 
 bool there(const backup::Set& set) {
@@ -65,6 +66,14 @@ Result<backup::Drill> try_out(App& app, const backup::JobRoom& room, const backu
 
 Duration again_after(Duration every) {
     return std::clamp<Duration>(every / 8, soonest_again, latest_again);
+}
+
+// Once a day, whichever plan of the repository comes first.
+Result<bool> check_is_due(App& app, const backup::Plan& plan) {
+    TRY(const auto reader, app.readers().get());
+    TRY(const auto ever, backup::ever_held(*reader, plan.repository));
+    TRY(const auto checks, backup::checks_of(*reader, plan.repository, 1));
+    return checks.empty() ? true : ever && app.clock().now() - checks.front().at >= check_every;
 }
 
 }  // namespace
@@ -133,8 +142,9 @@ Result<PlanRun> run_plan(App& app, const backup::Plan& plan, const JobHooks& hoo
     TRY(const bool backing_up, ledger(set_due));
     TRY(const bool full_due, ledger(drill_due(Extent::full)));
     TRY(const bool sample_due, ledger(drill_due(Extent::sample)));
+    TRY(const bool check_due, check_is_due(app, plan));
     PlanRun run;
-    if (!backing_up && !full_due && !sample_due) return run;
+    if (!backing_up && !full_due && !sample_due && !check_due) return run;
     TRY(const auto room, backup::JobRoom::enter(house));
     if (backing_up) {
         TRY(run.set, backup::back_up(room, house, plan));
@@ -148,11 +158,30 @@ Result<PlanRun> run_plan(App& app, const backup::Plan& plan, const JobHooks& hoo
         TRY(auto drill, try_out(app, room, house, plan, {.set = {}, .extent = extent}));
         run.drills.push_back(std::move(drill));
     }
+    if (check_due && !(hooks.stopping && hooks.stopping())) {
+        TRY(run.check, backup::check_repository(room, house, plan));
+    }
     if (run.set) {
         TRY(run.forgotten, backup::forget_old(room, house, plan));
         if (run.forgotten > 0) TRY_VOID(update_plan(app, plan));
     }
     return run;
+}
+
+Result<int> try_key(App& app, const std::string& repository, std::string password, std::string_view actor) {
+    TRY(const auto row, app.registers()->get("backup-repositories", repository));
+    const auto field = [&](const char* name) {
+        const auto found = row.fields.find(name);
+        return found == row.fields.end() ? std::string() : found->second;
+    };
+    TRY(auto access,
+        backup::access_to(std::filesystem::absolute(app.data()), repository, field("engine"), field("location")));
+    access.password = std::move(password);
+    TRY(const auto engine, backup::open_engine(std::move(access)));
+    TRY(const auto sets, engine->sets({Deadline::in(10min), {}, {}}));
+    const auto today = format_date(std::chrono::floor<std::chrono::days>(app.clock().now()));
+    TRY_VOID(app.registers()->set("backup-repositories", repository, {{"key_drill_on", today}}, actor));
+    return int(sets.size());
 }
 
 Result<int> run_due_backups(App& app, const JobHooks& hooks) {
@@ -162,7 +191,7 @@ Result<int> run_due_backups(App& app, const JobHooks& hooks) {
         if (hooks.stopping && hooks.stopping()) break;
         const auto run = run_plan(app, plan, hooks);
         if (run)
-            jobs += int(run->set.has_value()) + int(run->drills.size());
+            jobs += int(run->set.has_value()) + int(run->drills.size()) + int(run->check.has_value());
         else if (run.error().code != Code::busy && hooks.trouble)
             hooks.trouble(plan.id, run.error());
     }

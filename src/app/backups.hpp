@@ -40,11 +40,15 @@ bool drill_is_due(const backup::Plan& plan, const std::vector<backup::Set>& sets
 struct PlanRun {
     std::optional<backup::Set> set;
     std::vector<backup::Drill> drills;
+    std::optional<backup::Check> check;  // of its repository
     int forgotten = 0;
 };
 Result<PlanRun> run_plan(App& app, const backup::Plan& plan, const JobHooks& hooks, bool even_if_not = false);
 Result<backup::Drill> run_drill(App& app, const backup::Plan& plan, const backup::DrillRequest& request,
                                 const JobHooks& hooks);
+// Opens the repository with another password than ours, the sealed copy say, and enters that it was tried. How many
+// sets there are.
+Result<int> try_key(App& app, const std::string& repository, std::string password, std::string_view actor);
 // All plans, one after another; what goes wrong with one is told and does not keep the others. How many jobs there
 // were.
 Result<int> run_due_backups(App& app, const JobHooks& hooks);

@@ -120,7 +120,7 @@ class OwnBackup : public testing::Test {
 };
 
 TEST_F(OwnBackup, IsTheFirstGreenControlOfANewInstallation) {
-    EXPECT_EQ(run_due(), 2);  // a set, and its restore in full
+    EXPECT_EQ(run_due(), 3);  // a set, its restore in full, and a check of the repository
     EXPECT_EQ(run_due(), 0);
     EXPECT_EQ(field("backup-plans", "tilsyn-local", "sets_held"), "1");
     EXPECT_EQ(field("backup-plans", "tilsyn-local", "succeeded_at"), format_utc_seconds(clock_.now()));
@@ -134,14 +134,15 @@ TEST_F(OwnBackup, IsTheFirstGreenControlOfANewInstallation) {
     int green = 0;
     for (const auto& status : status(*app_)->controls)
         if (status.control->kind == "backup" || status.control->kind == "restore_drill" ||
-            status.control->id == "backup-fresh" || status.control->id == "restore-tested") {
+            status.control->kind == "backup_repository" || status.control->id == "backup-fresh" ||
+            status.control->id == "restore-tested") {
             EXPECT_EQ(status.verdict.verdict, findings::Verdict::pass) << status.control->id;
             ++green;
         }
-    EXPECT_EQ(green, 4);
+    EXPECT_EQ(green, 5);
     // The next day there is another set, and a sample of it.
     clock_.advance(24h);
-    EXPECT_EQ(run_due(), 2);
+    EXPECT_EQ(run_due(), 3);
     EXPECT_EQ(field("backup-plans", "tilsyn-local", "sets_held"), "2");
 }
 
@@ -154,7 +155,7 @@ TEST_F(OwnBackup, ComesBackOnAnEmptyMachineAndItsWitnessKnowsIt) {
                                                      "\nquorum auditor\n"));
     ASSERT_TRUE(app_->registers()->add("people", "eva", {{"name", "Eva"}, {"status", "active"}}, "test"));
     ASSERT_TRUE(app_->sign(**app_->readers().get()));
-    ASSERT_EQ(run_due(), 2);
+    ASSERT_EQ(run_due(), 3);
     const auto size = app_->committer().head().size;
     app_.reset();
     std::filesystem::remove_all(data());  // the machine is gone
@@ -189,11 +190,19 @@ TEST_F(OwnBackup, ComesBackOnAnEmptyMachineAndItsWitnessKnowsIt) {
     EXPECT_EQ(restored_to(target, password_).error().code, Code::conflict);
 }
 
+TEST_F(OwnBackup, TheSpareKeyIsTriedWithTheKeyThatIsGiven) {
+    ASSERT_EQ(run_due(), 3);
+    EXPECT_EQ(try_key(*app_, "local", "not it", "eva").error().code, Code::unauthorized);
+    EXPECT_EQ(field("backup-repositories", "local", "key_drill_on"), "");
+    EXPECT_EQ(try_key(*app_, "local", password_, "eva").value_or(-1), 1);
+    EXPECT_EQ(field("backup-repositories", "local", "key_drill_on"), format_utc(clock_.now()).substr(0, 10));
+}
+
 TEST_F(OwnBackup, IsFoundOutWhenItIsNotThereAnyMore) {
-    ASSERT_EQ(run_due(), 2);
+    ASSERT_EQ(run_due(), 3);
     std::filesystem::remove_all(place_);
     clock_.advance(24h);
-    EXPECT_EQ(run_due(), 2);  // an attempt, and a restore that says why not
+    EXPECT_EQ(run_due(), 3);  // an attempt, a restore and a check that say why not
     const auto reader = app_->readers().get();
     const auto sets = backup::sets_of(**reader, "tilsyn-local");
     EXPECT_EQ(sets->front().state, backup::SetState::failed);

@@ -289,6 +289,39 @@ Result<RepositoryLook> look_at_repository(const House& house, const Plan& plan) 
     return look;
 }
 
+Result<Check> check_repository(const JobRoom&, const House& house, const Plan& plan) {
+    Check check{.id = random_id(),
+                .repository = plan.repository,
+                .at = house.clock->now(),
+                .outcome = {},
+                .parts = check_parts,
+                .details = {}};
+    {
+        TRY(const auto reader, house.readers->get());
+        TRY(const auto earlier, checks_of(*reader, plan.repository, 1));
+        if (!earlier.empty()) check.part = earlier.front().part % check_parts + 1;
+    }
+    Details details;
+    const auto done = [&]() -> Result<void> {
+        TRY(auto access, access_to(house.data, plan.repository, plan.engine, plan.location));
+        TRY(const auto engine, open_engine(std::move(access)));
+        const Watch watch{Deadline::in(house.longest), house.stopping, {}};
+        TRY(check.stale_locks, engine->unlock(watch));
+        return engine->check(unsigned(check.part), unsigned(check.parts), watch);
+    }();
+    check.outcome = "pass";
+    if (!done) {
+        const auto code = done.error().code;
+        // What is damaged or gone is the repository's fault; what kept us from looking is not known to be.
+        check.outcome =
+            code == Code::corrupt || code == Code::not_found || code == Code::unauthorized ? "fail" : "unknown";
+        details.why(done.error());
+    }
+    check.details = details.text();
+    TRY_VOID(record_check(*house.committer, check));
+    return check;
+}
+
 Result<int> forget_old(const JobRoom&, const House& house, const Plan& plan) {
     TRY(const auto reader, house.readers->get());
     TRY(const auto sets, sets_of(*reader, plan.id));

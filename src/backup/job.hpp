@@ -61,6 +61,11 @@ Result<Drill> drill(const JobRoom& room, const House& house, const Plan& plan, c
 // Forgets what the plan no longer keeps; nothing, while its newest set is not `made`. How many.
 Result<int> forget_old(const JobRoom& room, const House& house, const Plan& plan);
 
+// The engine's own check, reading the next part of all that is stored: all of it in `check_parts` days. Locks that
+// nobody holds are removed first.
+inline constexpr int check_parts = 14;
+Result<Check> check_repository(const JobRoom& room, const House& house, const Plan& plan);
+
 // What the repository holds of a plan, held against the ledger: sets that are gone are marked as lost. Reads only.
 struct RepositoryLook {
     int there = 0, lost = 0, unknown = 0;  // unknown: sets of this plan's data that are not in the ledger

@@ -17,6 +17,9 @@ CREATE TABLE backup_drill(id TEXT PRIMARY KEY, set_id TEXT NOT NULL, plan TEXT N
     extent TEXT NOT NULL, started_at {int} NOT NULL, ended_at {int}, outcome TEXT NOT NULL, files {int} NOT NULL, bytes {int} NOT NULL,
     faults {int} NOT NULL, lost {int} NOT NULL, took_ms {int} NOT NULL, details TEXT NOT NULL, machine TEXT NOT NULL){strict};
 CREATE INDEX backup_drill_plan ON backup_drill(plan, started_at);
+CREATE TABLE backup_check(id TEXT PRIMARY KEY, repository TEXT NOT NULL, at {int} NOT NULL, outcome TEXT NOT NULL, part {int} NOT NULL,
+    parts {int} NOT NULL, stale_locks {int} NOT NULL, details TEXT NOT NULL){strict};
+CREATE INDEX backup_check_repository ON backup_check(repository, at);
 )"},
 };
 
@@ -167,6 +170,31 @@ Result<void> mark_forgotten(log::Committer& committer, const std::vector<std::st
 }
 Result<void> mark_lost(log::Committer& committer, const std::vector<std::string>& sets) {
     return mark(committer, sets, "lost_at", [] { return log::Entry("backup.lost"); });
+}
+
+Result<void> record_check(log::Committer& committer, const Check& check) {
+    return committer.write([&](log::WriteContext& context) -> Result<void> {
+        TRY_VOID(context.db().execute(
+            "INSERT INTO backup_check(id, repository, at, outcome, part, parts, stale_locks, "
+            "details) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+            {check.id, check.repository, to_micros(check.at), check.outcome, std::int64_t(check.part),
+             std::int64_t(check.parts), std::int64_t(check.stale_locks), check.details}));
+        log::Entry entry("backup.check");
+        entry.text("repository", check.repository).text("outcome", check.outcome).time("started", check.at);
+        context.append(entry.integer("part", check.part).integer("parts", check.parts));
+        return {};
+    });
+}
+
+Result<std::vector<Check>> checks_of(db::Connection& reader, std::string_view repository, int limit) {
+    TRY(const auto rows, reader.query("SELECT id, repository, at, outcome, part, parts, stale_locks, details FROM "
+                                      "backup_check WHERE repository = ? ORDER BY at DESC, id DESC LIMIT ?",
+                                      {std::string(repository), std::int64_t(limit)}));
+    std::vector<Check> out;
+    for (const auto& row : rows.rows)
+        out.push_back({row.text(0), row.text(1), row.time(2), row.text(3), int(row.integer(4)), int(row.integer(5)),
+                       int(row.integer(6)), row.text(7)});
+    return out;
 }
 
 Result<int> end_cut_off(log::Committer& committer, db::Connection& reader, const std::string& machine) {

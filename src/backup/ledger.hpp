@@ -52,6 +52,16 @@ struct Drill {
     std::string details;  // JSON
 };
 
+// The engine's own check of a repository, which reads one part of all that is stored.
+struct Check {
+    std::string id, repository;
+    Timestamp at{};
+    std::string outcome;  // "pass", "fail", "unknown"
+    int part = 1, parts = 1;
+    int stale_locks = 0;  // that were left behind, and removed
+    std::string details;  // JSON
+};
+
 // Each is one change, durable when it returns.
 Result<void> begin_set(log::Committer& committer, const Set& set);
 Result<void> end_set(log::Committer& committer, const Set& set);
@@ -62,7 +72,10 @@ Result<void> mark_lost(log::Committer& committer, const std::vector<std::string>
 // What this machine was running when it stopped is over: failed and unknown. How much there was.
 Result<int> end_cut_off(log::Committer& committer, db::Connection& reader, const std::string& machine);
 
+Result<void> record_check(log::Committer& committer, const Check& check);
+
 // Newest first.
+Result<std::vector<Check>> checks_of(db::Connection& reader, std::string_view repository, int limit = 100);
 Result<std::vector<Set>> sets_of(db::Connection& reader, std::string_view plan, int limit = 1000);
 Result<std::optional<Set>> find_set(db::Connection& reader, std::string_view id);
 // Has there ever been a set in this repository? One that has held something is never made anew by itself.

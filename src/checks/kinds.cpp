@@ -9,6 +9,7 @@ namespace tilsyn::checks {
 
 const Kind& backup_kind();
 const Kind& backup_covers_kind();
+const Kind& backup_repository_kind();
 const Kind& control_log_kind();
 const Kind& http_kind();
 const Kind& log_witnessed_kind();
@@ -20,16 +21,17 @@ const Kind& updates_kind();
 
 std::span<const Kind> kinds() {
     static const std::array table{
-        backup_kind(),         //
-        backup_covers_kind(),  //
-        control_log_kind(),    //
-        http_kind(),           //
-        log_witnessed_kind(),  //
-        query_kind(),          //
-        restore_drill_kind(),  //
-        sign_off_kind(),       //
-        tcp_kind(),            //
-        updates_kind(),        //
+        backup_kind(),             //
+        backup_covers_kind(),      //
+        backup_repository_kind(),  //
+        control_log_kind(),        //
+        http_kind(),               //
+        log_witnessed_kind(),      //
+        query_kind(),              //
+        restore_drill_kind(),      //
+        sign_off_kind(),           //
+        tcp_kind(),                //
+        updates_kind(),            //
     };
     return table;
 }

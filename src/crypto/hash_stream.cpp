@@ -36,6 +36,10 @@ Sha256Stream::~Sha256Stream() = default;
 Sha256Stream::Sha256Stream(Sha256Stream&&) noexcept = default;
 Sha256Stream& Sha256Stream::operator=(Sha256Stream&&) noexcept = default;
 
+void Sha256Stream::reset() {
+    begin(state_->context);
+}
+
 void Sha256Stream::update(std::string_view bytes) {
     must(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()));
 }

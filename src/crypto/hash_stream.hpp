@@ -14,6 +14,7 @@ class Sha256Stream {
     Sha256Stream(Sha256Stream&&) noexcept;
     Sha256Stream& operator=(Sha256Stream&&) noexcept;
 
+    void reset();  // forgets what has come
     void update(std::string_view bytes);
     Sha256 finish();        // and begins anew
     Sha256 so_far() const;  // of what has come until now; more may follow

@@ -24,7 +24,7 @@ constexpr std::string_view last_line = "# tilsyn-end ";
 constexpr std::size_t frame_bytes = 512 * 1024;   // of text: some two thousand entries
 constexpr std::size_t longest_line = 256 * 1024;  // two paths of 64 KiB, and the rest
 constexpr int window_log = 23;                    // a frame asks for no more memory than that: 8 MiB
-constexpr int level = 3;
+constexpr int level = 1;                          // the time matters more than the room
 
 Fail cannot(std::string_view key, const std::filesystem::path& path, int error) {
     return fail(error == ENOENT ? Code::not_found : Code::io, key, {{"path", path.string()}})

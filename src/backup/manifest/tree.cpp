@@ -161,10 +161,11 @@ Hashed hash_file(const Tree& tree, Entry& entry, std::uint64_t first,
     fresh.path = std::move(entry.path);
     fresh.attributes = hash_attributes(file.get());
     entry = std::move(fresh);
-    (void)::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    if (entry.size > block) (void)::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
 
     thread_local std::vector<char> buffer(block);
-    crypto::Sha256Stream hash;
+    thread_local crypto::Sha256Stream hash;  // making one costs more than hashing a small file
+    hash.reset();
     Hashed out;
     std::uint64_t done = 0;
     if (first > entry.size) first = 0;

@@ -33,10 +33,11 @@ constexpr auto too_recent = std::chrono::seconds(2);
 struct Item {
     Entry entry;
     std::optional<crypto::Sha256> expected;  // read again, though it should not have changed
-    bool done = false;                       // guarded by the mutex of Readers
+    std::atomic<bool> done = false;
 };
 
-// The threads that read files.
+// The threads that read files. Small files are handed to them by the dozen: waking a thread costs more than reading
+// one.
 class Readers {
   public:
     Readers(const Tree& tree, const WalkRequest& request) : tree_(tree), request_(request) {
@@ -54,59 +55,63 @@ class Readers {
     Readers& operator=(const Readers&) = delete;
 
     void give(Item* item) {
-        {
-            const std::scoped_lock lock(mutex_);
-            queue_.push_back(item);
-        }
-        work_.notify_one();
-    }
-    bool done(const Item& item) {
-        const std::scoped_lock lock(mutex_);
-        return item.done;
+        batch_.push_back(item);
+        batch_bytes_ += item->entry.size;
+        if (batch_.size() >= batch_items || batch_bytes_ >= batch_size) flush();
     }
     // Waits for it, but not so long that nobody could be told how far it is.
     bool wait_for(const Item& item) {
+        if (item.done) return true;
+        flush();
         std::unique_lock lock(mutex_);
-        waited_for_ = &item;
-        ready_.wait_for(lock, report_every, [&] { return item.done; });
-        waited_for_ = nullptr;
-        return item.done;
+        return ready_.wait_for(lock, report_every, [&] { return item.done.load(); });
     }
-    std::uint64_t bytes() const { return bytes_; }
 
   private:
+    static constexpr std::size_t batch_items = 64;
+    static constexpr std::uint64_t batch_size = 1 << 20;
+
+    void flush() {
+        if (batch_.empty()) return;
+        {
+            const std::scoped_lock lock(mutex_);
+            queue_.push_back(std::move(batch_));
+        }
+        work_.notify_one();
+        batch_ = {};
+        batch_bytes_ = 0;
+    }
+
     void work() {
         for (;;) {
-            Item* item = nullptr;
+            std::vector<Item*> batch;
             {
                 std::unique_lock lock(mutex_);
                 work_.wait(lock, [&] { return ending_ || !queue_.empty(); });
                 if (ending_) return;
-                item = queue_.front();
+                batch = std::move(queue_.front());
                 queue_.pop_front();
             }
-            hash_file(tree_, item->entry, 0, [&](std::uint64_t count) {
-                bytes_ += count;
-                return !ending_ && !(request_.stopping && request_.stopping());
-            });
-            bool awaited = false;
-            {
-                const std::scoped_lock lock(mutex_);
+            for (auto* item : batch) {
+                hash_file(tree_, item->entry, 0,
+                          [&](std::uint64_t) { return !ending_ && !(request_.stopping && request_.stopping()); });
                 item->done = true;
-                awaited = waited_for_ == item;
             }
-            if (awaited) ready_.notify_one();
+            {
+                const std::scoped_lock lock(mutex_);  // between the look and the wait of wait_for()
+            }
+            ready_.notify_one();
         }
     }
 
     const Tree& tree_;
     const WalkRequest& request_;
+    std::vector<Item*> batch_;  // of the calling thread: not handed on yet
+    std::uint64_t batch_bytes_ = 0;
     std::mutex mutex_;
     std::condition_variable work_, ready_;
-    std::deque<Item*> queue_;
-    const Item* waited_for_ = nullptr;
+    std::deque<std::vector<Item*>> queue_;
     std::atomic<bool> ending_ = false;
-    std::atomic<std::uint64_t> bytes_ = 0;
     std::vector<std::thread> threads_;
 };
 
@@ -254,11 +259,12 @@ class Walk {
         while (window_.size() >= window) TRY_VOID(hand_on(true));
         auto item = std::make_unique<Item>();
         item->entry = std::move(entry);
-        item->done = !readers_ || item->entry.type != Type::file || !item->entry.trouble.empty() || use_known(*item);
+        const bool nothing_to_read =
+            !readers_ || item->entry.type != Type::file || !item->entry.trouble.empty() || use_known(*item);
+        item->done = nothing_to_read;
         auto* raw = item.get();
-        const bool given = !item->done;
         window_.push_back(std::move(item));
-        if (given) readers_->give(raw);
+        if (!nothing_to_read) readers_->give(raw);
         while (!window_.empty()) {
             TRY(const bool handed, try_hand_on());
             if (!handed) break;
@@ -293,7 +299,7 @@ class Walk {
     }
 
     Result<bool> try_hand_on() {
-        if (readers_ && !readers_->done(*window_.front())) return false;
+        if (!window_.front()->done) return false;
         TRY_VOID(hand_on(false));
         return true;
     }
