@@ -4,6 +4,7 @@
 
 #include "app/logging.hpp"
 #include "backup/retention.hpp"
+#include "base/text.hpp"
 
 namespace tilsyn::app {
 namespace {
@@ -186,9 +187,12 @@ Result<int> try_key(App& app, const std::string& repository, std::string passwor
 
 Result<int> run_due_backups(App& app, const JobHooks& hooks) {
     TRY(const auto plans, backup::read_plans(*app.registers()));
+    const auto here = lower_ascii(app.environment().hostname);
     int jobs = 0;
     for (const auto& plan : plans) {
         if (hooks.stopping && hooks.stopping()) break;
+        // Several nodes share the registers; the data lies on one of them.
+        if (!plan.machine.empty() && lower_ascii(plan.machine) != here) continue;
         const auto run = run_plan(app, plan, hooks);
         if (run)
             jobs += int(run->set.has_value()) + int(run->drills.size()) + int(run->check.has_value());

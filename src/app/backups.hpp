@@ -49,8 +49,8 @@ Result<backup::Drill> run_drill(App& app, const backup::Plan& plan, const backup
 // Opens the repository with another password than ours, the sealed copy say, and enters that it was tried. How many
 // sets there are.
 Result<int> try_key(App& app, const std::string& repository, std::string password, std::string_view actor);
-// All plans, one after another; what goes wrong with one is told and does not keep the others. How many jobs there
-// were.
+// All plans whose data lies on this machine, one after another; what goes wrong with one is told and does not keep the
+// others. How many jobs there were.
 Result<int> run_due_backups(App& app, const JobHooks& hooks);
 
 class BackupThread {

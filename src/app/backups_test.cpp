@@ -190,6 +190,12 @@ TEST_F(OwnBackup, ComesBackOnAnEmptyMachineAndItsWitnessKnowsIt) {
     EXPECT_EQ(restored_to(target, password_).error().code, Code::conflict);
 }
 
+TEST_F(OwnBackup, IsLeftToTheMachineThatHasTheData) {
+    const auto server = field("data-sets", "tilsyn", "server");
+    ASSERT_TRUE(app_->registers()->set("servers", server, {{"hostname", "another.example"}}, "test"));
+    EXPECT_EQ(run_due(), 0);
+}
+
 TEST_F(OwnBackup, TheSpareKeyIsTriedWithTheKeyThatIsGiven) {
     ASSERT_EQ(run_due(), 3);
     EXPECT_EQ(try_key(*app_, "local", "not it", "eva").error().code, Code::unauthorized);

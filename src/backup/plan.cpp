@@ -48,6 +48,10 @@ Result<Plan> plan_of(const registers::Service& registers, const registers::Regis
     TRY(const auto set, registers.get("data-sets", field(row.fields, "data_set")));
     TRY(const auto repository, registers.get("backup-repositories", field(row.fields, "repository")));
     auto plan = plan_from(row.id, row.fields, set.fields);
+    if (const auto server = field(set.fields, "server"); !server.empty()) {
+        TRY(const auto found, registers.get("servers", server));
+        plan.machine = field(found.fields, "hostname");
+    }
     plan.engine = field(repository.fields, "engine");
     plan.location = field(repository.fields, "location");
     plan.in_use = plan.in_use && field(repository.fields, "status") == "in_use";

@@ -31,6 +31,7 @@ struct Plan {
     std::string data_set, data_set_name;
     Source source = Source::none;
     std::string criticality;
+    std::string machine;  // host name of the server that has the data; empty: not stated
     std::vector<std::string> paths, must_hold;
     std::string database;  // postgresql://..., without a password
     std::string hook;

@@ -174,13 +174,11 @@ class Borg final : public Engine {
     }
 
     Result<int> unlock(const Watch& watch) override {
-        TRY(const auto probe, run({"--lock-wait", "1", "list", "--json"}, watch));
-        if (probe.code == 0) return 0;  // a lock of a process that is gone it has removed by itself
-        if (lower_ascii(probe.error).find("failed to create/acquire the lock") == std::string::npos)
-            return failed(access_, probe, meanings);
-        TRY(const auto called, run({"break-lock"}, watch));
-        if (called.code != 0) return failed(access_, called, meanings);
-        return 1;
+        // Locks of processes that are gone borg removes by itself, when they were of this machine. One that stays is
+        // held, or is another machine's: break-lock would tear a running backup apart, so that is left to a person.
+        TRY(const auto probe, run({"--lock-wait", "5", "list", "--json"}, watch));
+        if (probe.code != 0) return failed(access_, probe, meanings);
+        return 0;
     }
 
     Tolerance tolerance() const override {
