@@ -104,7 +104,9 @@ bool set_is_due(const backup::Plan& plan, const std::vector<backup::Set>& sets, 
 
 bool drill_is_due(const backup::Plan& plan, const std::vector<backup::Set>& sets,
                   const std::vector<backup::Drill>& drills, backup::Extent extent, Timestamp now) {
-    if (std::ranges::none_of(sets, there)) return false;
+    if (std::ranges::none_of(sets,
+                             [](const backup::Set& set) { return there(set) && set.state == backup::SetState::made; }))
+        return false;
     const auto every = extent == backup::Extent::full ? plan.drill_every : plan.sample_every;
     for (const auto& drill : drills) {
         // A full restore is more than a sample.

@@ -61,6 +61,7 @@ TEST(Due, ARestoreWhenThereIsSomethingToRestore) {
     };
     EXPECT_FALSE(drill_is_due(plan, {}, {}, Extent::full, now));
     EXPECT_FALSE(drill_is_due(plan, {set_of(SetState::failed, 1h)}, {}, Extent::full, now));
+    EXPECT_FALSE(drill_is_due(plan, {set_of(SetState::partial, 1h)}, {}, Extent::full, now));
     EXPECT_TRUE(due(Extent::full, {}));
     EXPECT_TRUE(due(Extent::full, {drill_of(Extent::sample, "pass", 1h)}));
     EXPECT_FALSE(due(Extent::full, {drill_of(Extent::full, "pass", 6 * 24h)}));

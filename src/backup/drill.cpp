@@ -309,7 +309,8 @@ Result<Drill> drill(const JobRoom&, const House& house, const Plan& plan, const 
     } else {
         TRY(const auto sets, sets_of(*reader, plan.id));
         for (const auto& candidate : sets) {
-            if (candidate.engine_set.empty() || candidate.forgotten) continue;
+            // One that is not whole may come back as it was stored, and would still not be all of the data.
+            if (candidate.state != SetState::made || candidate.forgotten) continue;
             set = candidate;
             break;
         }

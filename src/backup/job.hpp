@@ -53,7 +53,7 @@ class JobRoom {
 Result<Set> back_up(const JobRoom& room, const House& house, const Plan& plan);
 
 struct DrillRequest {
-    std::string set;  // ours; empty: the newest there is
+    std::string set;  // ours; empty: the newest whole one
     Extent extent = Extent::full;
 };
 Result<Drill> drill(const JobRoom& room, const House& house, const Plan& plan, const DrillRequest& request);

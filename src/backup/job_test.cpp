@@ -163,6 +163,14 @@ TEST_F(Job, ASourceThatIsNotMounted) {
     std::filesystem::create_directories(source_);
     expect_partial(back_up(), "There is nothing in " + source_.string());
 }
+TEST_F(Job, OnlyAWholeSetIsTriedOutByItself) {
+    const auto whole = back_up();
+    plan_.must_hold = {(source_ / "missing").string()};
+    const auto partial = back_up();
+    EXPECT_EQ(partial.state, SetState::partial);
+    EXPECT_EQ(drill().set, whole.id);
+    EXPECT_EQ(drill(Extent::full, partial.id).set, partial.id);
+}
 TEST_F(Job, ASourceThatIsNotThere) {
     std::filesystem::remove_all(source_);
     expect_failed(back_up(), source_.string() + " is not there");
