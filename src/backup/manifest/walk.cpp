@@ -143,17 +143,20 @@ class Known {
 };
 
 struct Directory {
-    explicit Directory(net::Fd fd) : stream(::fdopendir(fd.get())) {
-        if (stream != nullptr) (void)fd.release();  // the stream closes it now
+    explicit Directory(net::Fd fd) : stream(fd ? ::fdopendir(fd.get()) : nullptr) {
+        if (stream != nullptr) fd_ = fd.release();  // the stream closes it now
     }
     ~Directory() {
         if (stream != nullptr) ::closedir(stream);
     }
     Directory(const Directory&) = delete;
     Directory& operator=(const Directory&) = delete;
-    int fd() const { return ::dirfd(stream); }
+    int fd() const { return fd_; }
 
     DIR* stream;
+
+  private:
+    int fd_ = -1;
 };
 
 class Walk {
@@ -210,9 +213,11 @@ class Walk {
         std::vector<std::string> names;
         const auto opened = open_folder(entry, here, names);
         TRY_VOID(add(std::move(entry)));
+        const int folder = opened ? opened->fd() : -1;
+        if (folder < 0) return {};
         for (const auto& name : names) {
             struct stat info{};
-            if (::fstatat(opened->fd(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
+            if (::fstatat(folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
                 if (errno == ENOENT) continue;  // gone since we read its name
                 Entry unseen;
                 unseen.path = path + "/" + name;
