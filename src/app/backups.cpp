@@ -16,8 +16,8 @@ constexpr auto soonest_again = std::chrono::minutes(10);  // after a failure
 constexpr auto check_every = std::chrono::hours(24);
 constexpr auto latest_again = std::chrono::hours(24);
 
-bool there(const backup::Set& set) {
-    return !set.engine_set.empty() && !set.forgotten && !set.lost;
+bool is_whole_and_there(const backup::Set& set) {
+    return set.state == backup::SetState::made && !set.forgotten && !set.lost;
 }
 
 // What the registers say of a plan follows from the ledger.
@@ -26,11 +26,8 @@ Result<void> update_plan(App& app, const backup::Plan& plan) {
     {
         TRY(const auto reader, app.readers().get());
         TRY(const auto sets, backup::sets_of(*reader, plan.id));
-        const auto held = std::ranges::count_if(
-            sets, [](const backup::Set& set) { return there(set) && set.state == backup::SetState::made; });
-        fields["sets_held"] = std::to_string(held);
-        const auto made = std::ranges::find_if(
-            sets, [](const backup::Set& set) { return there(set) && set.state == backup::SetState::made; });
+        fields["sets_held"] = std::to_string(std::ranges::count_if(sets, is_whole_and_there));
+        const auto made = std::ranges::find_if(sets, is_whole_and_there);
         if (made != sets.end()) {
             fields["succeeded_at"] = format_utc_seconds(made->started);
             fields["compared_at"] = format_utc_seconds(made->started);
@@ -74,7 +71,7 @@ Result<bool> check_is_due(App& app, const backup::Plan& plan) {
     TRY(const auto reader, app.readers().get());
     TRY(const auto ever, backup::ever_held(*reader, plan.repository));
     TRY(const auto checks, backup::checks_of(*reader, plan.repository, 1));
-    return checks.empty() ? true : ever && app.clock().now() - checks.front().at >= check_every;
+    return checks.empty() || (ever && app.clock().now() - checks.front().at >= check_every);
 }
 
 }  // namespace
@@ -104,9 +101,7 @@ bool set_is_due(const backup::Plan& plan, const std::vector<backup::Set>& sets, 
 
 bool drill_is_due(const backup::Plan& plan, const std::vector<backup::Set>& sets,
                   const std::vector<backup::Drill>& drills, backup::Extent extent, Timestamp now) {
-    if (std::ranges::none_of(sets,
-                             [](const backup::Set& set) { return there(set) && set.state == backup::SetState::made; }))
-        return false;
+    if (std::ranges::none_of(sets, is_whole_and_there)) return false;
     const auto every = extent == backup::Extent::full ? plan.drill_every : plan.sample_every;
     for (const auto& drill : drills) {
         // A full restore is more than a sample.

@@ -41,15 +41,13 @@ Message about(std::string_view key, const Tally& tally) {
 // What our own reading of the source says, entry by entry.
 class Reading {
   public:
-    Reading(const Plan& plan, const Roots& roots) : roots_(roots) {
-        if (auto wanted = make_roots_each(plan.must_hold); wanted) wanted_ = std::move(*wanted);
-    }
+    Reading(const Roots& roots, std::vector<std::string> must_hold)
+        : roots_(roots), filled_(roots.paths.size()), wanted_(std::move(must_hold)) {}
     void see(const Entry& entry) {
         if (!entry.trouble.empty()) unread.add(entry.path);
         if (entry.moved == Moved::torn) torn.add(entry.path);
         std::erase(wanted_, entry.path);
         for (std::size_t i = 0; i < roots_.paths.size(); ++i) {
-            filled_.resize(roots_.paths.size());
             const auto& root = roots_.paths[i];
             if ((entry.path == root && entry.type != Type::folder) ||
                 (entry.path.size() > root.size() && is_within(entry.path, root)))
@@ -61,19 +59,11 @@ class Reading {
     std::vector<std::string> empty() const {
         std::vector<std::string> out;
         for (std::size_t i = 0; i < roots_.paths.size(); ++i)
-            if (i >= filled_.size() || !filled_[i]) out.push_back(roots_.paths[i]);
+            if (!filled_[i]) out.push_back(roots_.paths[i]);
         return out;
     }
 
   private:
-    static Result<std::vector<std::string>> make_roots_each(const std::vector<std::string>& paths) {
-        std::vector<std::string> out;
-        for (const auto& path : paths) {
-            TRY(const auto roots, make_roots({path}));
-            out.push_back(roots.paths.front());
-        }
-        return out;
-    }
     const Roots& roots_;
     std::vector<bool> filled_;
     std::vector<std::string> wanted_;
@@ -159,7 +149,7 @@ class BackUp {
         TRY(const auto before, first.finish());
         known.reset();
         rotted_ = walked.rotted;
-        details_["excluded"] = walked.excluded_count;
+        details_["excluded"] = walked.excluded;
         details_["reused"] = walked.reused;
 
         const StoreRequest request{.run = set_.id,
@@ -175,7 +165,7 @@ class BackUp {
         source.known = nullptr;
         TRY(auto manifest, ManifestReader::open(work_, before.digest));
         TRY(auto second, ManifestWriter::create(work_, plan_.id, set_.started));
-        reading_.emplace(plan_, prepared.roots);
+        reading_.emplace(prepared.roots, prepared.must_hold);
         TRY_VOID(look_again(manifest, source, [&](Entry&& entry) {
             reading_->see(entry);
             return second.add(entry);
@@ -311,10 +301,7 @@ Result<Check> check_repository(const JobRoom&, const House& house, const Plan& p
     }();
     check.outcome = "pass";
     if (!done) {
-        const auto code = done.error().code;
-        // What is damaged or gone is the repository's fault; what kept us from looking is not known to be.
-        check.outcome =
-            code == Code::corrupt || code == Code::not_found || code == Code::unauthorized ? "fail" : "unknown";
+        check.outcome = is_fault_of_backup(done.error()) ? "fail" : "unknown";
         details.why(done.error());
     }
     check.details = details.text();

@@ -10,20 +10,38 @@ namespace tilsyn::backup {
 
 class Details {
   public:
-    void why(const Message& message) { add(message, {}); }
-    void why(const Error& error) { add(error.message, error.detail); }
+    void why(const Message& message) { json_["why"].push_back(as_json(message)); }
+    void why(const Error& error) {
+        auto reason = as_json(error.message);
+        if (!error.detail.empty()) reason["detail"] = error.detail;
+        if (error.hint) reason["hint"] = as_json(*error.hint);
+        json_["why"].push_back(std::move(reason));
+    }
     bool any() const { return !json_["why"].empty(); }
     nlohmann::json& operator[](const char* name) { return json_[name]; }
     std::string text() const { return json_.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); }
 
   private:
-    void add(const Message& message, const std::string& detail) {
-        nlohmann::json reason{{"key", message.key}, {"params", nlohmann::json::object()}};
-        for (const auto& [name, value] : message.params) reason["params"][name] = value;
-        if (!detail.empty()) reason["detail"] = detail;
-        json_["why"].push_back(std::move(reason));
+    static nlohmann::json as_json(const Message& message) {
+        nlohmann::json out{{"key", message.key}, {"params", nlohmann::json::object()}};
+        for (const auto& [name, value] : message.params) out["params"][name] = value;
+        return out;
     }
     nlohmann::json json_ = {{"why", nlohmann::json::array()}};
 };
+
+// A reason or a hint, read back.
+inline Message message_of(const nlohmann::json& reason) {
+    Message message{reason.value("key", ""), {}};
+    const auto params = reason.value("params", nlohmann::json::object());
+    for (const auto& [name, value] : params.items())
+        if (value.is_string()) message.params.emplace_back(name, value.get<std::string>());
+    return message;
+}
+
+// What is damaged, gone or closed to us is a fault of the backup; what kept us from trying is not known to be one.
+inline bool is_fault_of_backup(const Error& error) {
+    return error.code == Code::corrupt || error.code == Code::not_found || error.code == Code::unauthorized;
+}
 
 }  // namespace tilsyn::backup

@@ -107,10 +107,7 @@ class Trial {
         TRY_VOID(begin_drill(*house_.committer, drill_));
         const auto done = attempt();
         if (!done) {
-            // What the repository does wrong is a fault of the backup; what kept us from trying is not known to be one.
-            const auto code = done.error().code;
-            const bool its_fault = code == Code::corrupt || code == Code::not_found || code == Code::unauthorized;
-            drill_.outcome = its_fault ? "fail" : "unknown";
+            drill_.outcome = is_fault_of_backup(done.error()) ? "fail" : "unknown";
             details_.why(done.error());
         }
         drill_.took_ms = std::chrono::duration_cast<milliseconds>(house_.clock->steady() - begun).count();
@@ -298,25 +295,26 @@ class Trial {
     std::set<std::string> chosen_;
 };
 
+// The connection goes back before the drill begins: it may take hours.
+Result<Set> chosen_set(const House& house, const Plan& plan, const std::string& id) {
+    TRY(const auto reader, house.readers->get());
+    if (!id.empty()) {
+        TRY(auto set, find_set(*reader, id));
+        if (!set || set->plan != plan.id) return fail(Code::not_found, "backup.no-set", {{"set", id}});
+        return std::move(*set);
+    }
+    TRY(auto sets, sets_of(*reader, plan.id));
+    for (auto& set : sets)
+        // One that is not whole may come back as it was stored, and would still not be all of the data.
+        if (set.state == SetState::made && !set.forgotten) return std::move(set);
+    return fail(Code::not_found, "backup.no-set-yet", {{"plan", plan.id}});
+}
+
 }  // namespace
 
 Result<Drill> drill(const JobRoom&, const House& house, const Plan& plan, const DrillRequest& request) {
-    TRY(const auto reader, house.readers->get());
-    std::optional<Set> set;
-    if (!request.set.empty()) {
-        TRY(set, find_set(*reader, request.set));
-        if (!set || set->plan != plan.id) return fail(Code::not_found, "backup.no-set", {{"set", request.set}});
-    } else {
-        TRY(const auto sets, sets_of(*reader, plan.id));
-        for (const auto& candidate : sets) {
-            // One that is not whole may come back as it was stored, and would still not be all of the data.
-            if (candidate.state != SetState::made || candidate.forgotten) continue;
-            set = candidate;
-            break;
-        }
-        if (!set) return fail(Code::not_found, "backup.no-set-yet", {{"plan", plan.id}});
-    }
-    return Trial(house, plan, std::move(*set), request.extent).run();
+    TRY(auto set, chosen_set(house, plan, request.set));
+    return Trial(house, plan, std::move(set), request.extent).run();
 }
 
 }  // namespace tilsyn::backup

@@ -58,7 +58,6 @@ class Job : public testing::Test {
         put(source_ / "ledger.txt", "debit and credit\n");
         plan_ = {.id = "nightly",
                  .data_set = "books",
-                 .data_set_name = "Books",
                  .source = Source::files,
                  .paths = {source_.string()},
                  .repository = "shelf",
@@ -191,6 +190,10 @@ TEST_F(Job, SomethingThatMustBeThere) {
     expect_made(back_up());
     std::filesystem::remove(source_ / "ledger.txt");
     expect_partial(back_up(), "ledger.txt must be in every backup");
+}
+TEST_F(Job, SomethingThatMustBeThereAndIsNamedWrongly) {
+    plan_.must_hold = {"ledger.txt"};
+    expect_failed(back_up(), "ledger.txt is not a path that can be backed up");
 }
 TEST_F(Job, APathLeftOutTooBroadly) {
     plan_.must_hold = {(source_ / "years/2/voucher-2").string()};

@@ -62,14 +62,12 @@ Result<Plan> plan_of(const registers::Service& registers, const registers::Regis
 
 Plan plan_from(std::string_view id, const registers::Fields& row, const registers::Fields& data_set) {
     Plan plan{.id = std::string(id), .data_set = field(row, "data_set"), .repository = field(row, "repository")};
-    plan.data_set_name = field(data_set, "name");
     plan.source = source_of(field(data_set, "source"));
     plan.criticality = field(data_set, "criticality");
     plan.paths = list(data_set, "paths");
     plan.must_hold = list(data_set, "must_hold");
     plan.database = field(data_set, "database");
     plan.hook = field(data_set, "hook");
-    plan.max_loss = duration(data_set, "max_loss");
     plan.max_downtime = duration(data_set, "max_downtime");
     plan.ours = field(row, "run_by") == "tilsyn";
     plan.in_use = field(row, "status") == "in_use" && field(data_set, "status") == "in_use";

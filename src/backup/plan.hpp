@@ -28,14 +28,14 @@ struct Keep {  // sets: the newest of each of so many days, weeks, months and ye
 
 struct Plan {
     std::string id;  // row of backup-plans
-    std::string data_set, data_set_name;
+    std::string data_set;
     Source source = Source::none;
     std::string criticality;
     std::string machine;  // host name of the server that has the data; empty: not stated
     std::vector<std::string> paths, must_hold;
     std::string database;  // postgresql://..., without a password
     std::string hook;
-    Duration max_loss{0}, max_downtime{0};  // 0: not stated
+    Duration max_downtime{0};  // 0: not stated
 
     std::string repository;
     std::string engine, location;

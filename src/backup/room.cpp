@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "backup/details.hpp"
 #include "backup/job.hpp"
 #include "backup/scratch.hpp"
 #include "base/text.hpp"
@@ -32,11 +33,9 @@ std::vector<std::string> reasons(const std::string& details, Lang lang) {
     const auto parsed = json::parse(details, nullptr, false);
     if (!parsed.is_object()) return out;
     for (const auto& reason : parsed.value("why", json::array())) {
-        Message message{reason.value("key", ""), {}};
-        for (const auto& [name, value] : reason.value("params", json::object()).items())
-            message.params.emplace_back(name, value.get<std::string>());
-        auto text = render(message, lang);
+        auto text = render(message_of(reason), lang);
         if (const auto detail = reason.value("detail", ""); !detail.empty()) text += ": " + detail;
+        if (reason.contains("hint")) text += "; " + render(message_of(reason["hint"]), lang);
         out.push_back(std::move(text));
     }
     return out;

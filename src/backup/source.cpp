@@ -119,6 +119,10 @@ Result<Prepared> prepare_source(const Plan& plan, const std::filesystem::path& d
                                 const std::filesystem::path& staging, Deadline deadline) {
     Prepared out;
     TRY(out.exclusions, exclusions_of(plan));
+    for (const auto& path : plan.must_hold) {
+        TRY(const auto wanted, make_roots({real_path(path)}));
+        out.must_hold.push_back(wanted.paths.front());
+    }
     TRY_VOID(run_hook(plan, data, "before", deadline));
     std::vector<std::string> paths;
     switch (plan.source) {
@@ -159,10 +163,7 @@ Result<Prepared> prepare_source(const Plan& plan, const std::filesystem::path& d
             if (auto signed_last = read_file(data / "log.signed"); signed_last)
                 TRY_VOID(write_file(staging / "log.signed", *signed_last, 0600));
             TRY_VOID(stage(own_database.target, staging / own_database_name, out, deadline));
-            TRY_VOID(write_file(
-                staging / own_marker,
-                json{{"data", real_path(data.string())}, {"staging", real_path(staging.string())}}.dump() + "\n",
-                0600));
+            TRY_VOID(write_file(staging / own_marker, json{{"data", real_path(data.string())}}.dump() + "\n", 0600));
             paths.push_back(real_path(staging.string()));
             break;
         }

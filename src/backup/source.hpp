@@ -16,6 +16,7 @@ namespace tilsyn::backup {
 struct Prepared {
     Roots roots;
     Exclusions exclusions;
+    std::vector<std::string> must_hold;  // as in a manifest
     // Databases by the path of their copy (as in a manifest): {"tables": {NAME: {"rows": n, "sum": "..."}}}.
     nlohmann::json databases = nlohmann::json::object();
 };

@@ -1,5 +1,7 @@
 #include "checks/backup_facts.hpp"
 
+#include "backup/details.hpp"
+
 namespace tilsyn::checks {
 
 using nlohmann::json;
@@ -35,10 +37,7 @@ Result<std::vector<Facts>> collect_plans(
 std::optional<Message> first_reason(const json& details) {
     const auto why = details.is_object() ? details.value("why", json::array()) : json::array();
     if (!why.is_array() || why.empty() || !why.front().is_object()) return std::nullopt;
-    Message message{why.front().value("key", ""), {}};
-    const auto params = why.front().value("params", json::object());
-    for (const auto& [name, value] : params.items())
-        if (value.is_string()) message.params.emplace_back(name, value.get<std::string>());
+    auto message = backup::message_of(why.front());
     return message.key.empty() ? std::nullopt : std::optional(message);
 }
 

@@ -138,7 +138,7 @@ TEST(Walk, LeavesOutWhatThePlanLeavesOutAndSaysSo) {
         return {};
     });
     ASSERT_TRUE(totals);
-    EXPECT_EQ(totals->excluded_count, 3u);
+    EXPECT_EQ(totals->excluded, 3u);
     EXPECT_THAT(paths, Each(testing::Not(HasSubstr("folder/"))));
     EXPECT_THAT(paths, Contains(HasSubstr("/folder-a")));
 }

@@ -24,7 +24,6 @@ using Steady = std::chrono::steady_clock;
 
 constexpr std::size_t window = 16 * 1024;  // entries under way
 constexpr std::size_t deepest = 1000;      // folders in folders, each an open descriptor
-constexpr std::size_t names_kept = 1000;
 constexpr auto report_every = std::chrono::milliseconds(200);
 // A file written to in the very moment after it was read may bear the time that it bore before: what had just changed
 // when the earlier walk began, or changed during it, is read again.
@@ -192,13 +191,11 @@ class Walk {
     Result<void> visit(const std::string& path, const struct stat& info, const Above* above) {
         if (request_.stopping && request_.stopping()) return fail(Code::cancelled, "backup.stopped");
         if (request_.exclusions.covers(path)) {
-            ++totals_.excluded_count;
-            if (totals_.excluded.size() < names_kept) totals_.excluded.push_back(path);
+            ++totals_.excluded;
             return {};
         }
         auto entry = look(info);
         entry.path = path;
-        totals_.devices.insert(entry.device);
         if (entry.type == Type::link) {
             entry.target = tree_.read_link(path, entry.size);
             if (entry.target.empty()) entry.trouble = std::strerror(errno);

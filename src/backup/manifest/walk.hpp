@@ -2,7 +2,6 @@
 // done is handed on in order. What is under way at any time is bounded, so that the memory does not grow with the tree.
 #pragma once
 #include <functional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -41,11 +40,9 @@ struct WalkRequest {
 
 struct WalkTotals {
     ManifestCounts counts;
-    std::uint64_t reused = 0;           // files that were not read again
-    std::vector<std::string> rotted;    // paths whose content is another although nothing says that it was written to
-    std::vector<std::string> excluded;  // paths that an exclusion met; the first thousand
-    std::uint64_t excluded_count = 0;
-    std::set<std::uint64_t> devices;  // file systems met
+    std::uint64_t reused = 0;         // files that were not read again
+    std::vector<std::string> rotted;  // paths whose content is another although nothing says that it was written to
+    std::uint64_t excluded = 0;       // paths that an exclusion met
 };
 
 // Calls `sink` for each entry, in order, in the calling thread; an error of it ends the walk. An entry that cannot be
