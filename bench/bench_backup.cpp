@@ -14,6 +14,7 @@
 
 #include "backup/engines/engine.hpp"
 #include "backup/manifest/compare.hpp"
+#include "backup/manifest/early.hpp"
 #include "support/command.hpp"
 #include "support/temporary.hpp"
 
@@ -131,28 +132,45 @@ void drill_beside_restore(const char* name, const std::filesystem::path& folder,
         std::filesystem::create_directories(target);
         drop_caches();
     };
-    empty();
-    begun = Steady::now();
-    if (!(*engine)->restore({.set = stored->set, .target = target}, watch))
-        return fmt::print("  {} could not restore\n", name);
-    const auto bare = since(begun);
-    empty();
-    begun = Steady::now();
-    if (!(*engine)->restore({.set = stored->set, .target = target}, watch))
-        return fmt::print("  {} could not restore\n", name);
-    const auto restored = since(begun);
-    const auto [compared, memory] = apart([&] {
+    // In turns, the better of two each: alone, two restores differ by a tenth.
+    double bare = 1e9, drill = 1e9, restored = 0, memory = 0;
+    std::size_t early_files = 0;
+    for (int turn = 0; turn < 2; ++turn) {
+        empty();
+        begun = Steady::now();
+        if (!(*engine)->restore({.set = stored->set, .target = target}, watch))
+            return fmt::print("  {} could not restore\n", name);
+        bare = std::min(bare, since(begun));
+        empty();
+        begun = Steady::now();
+        auto early = EarlyReader::start(target);
+        if (!early || !(*engine)->restore({.set = stored->set, .target = target}, watch))
+            return fmt::print("  {} could not restore\n", name);
+        const auto in_restore = since(begun);
+        early->finish();
         auto manifest = ManifestReader::open(store, digest);
         auto roots = *make_roots({tree.string()});
         roots.base = target;
-        const auto result = compare_restored({.manifest = &*manifest,
-                                              .restored = {.roots = roots, .threads = threads},
-                                              .tolerance = (*engine)->tolerance()});
-        if (!result || result->faults() > 0) std::abort();
-    });
+        const auto result =
+            compare_restored({.manifest = &*manifest,
+                              .restored = {.roots = roots,
+                                           .threads = threads,
+                                           .content = [&](const Entry& entry) { return early->content(entry); }},
+                              .tolerance = (*engine)->tolerance()});
+        if (!result || result->faults() > 0) return fmt::print("  {}: not restored as it was\n", name);
+        if (const auto all = since(begun); all < drill) {
+            drill = all;
+            restored = in_restore;
+            early_files = early->read();
+        }
+        rusage used{};
+        ::getrusage(RUSAGE_SELF, &used);
+        memory = double(used.ru_maxrss) / 1024;
+    }
     fmt::print(
-        "  {}: bare restore {:.2f} s   drill {:.2f} s (restore {:.2f}, compare {:.2f}, {:.0f} MiB), {:.2f} of it\n",
-        name, bare, restored + compared, restored, compared, memory, (restored + compared) / bare);
+        "  {}: bare restore {:.2f} s   drill {:.2f} s (restore {:.2f}; {} files read meanwhile; {:.0f} MiB, of the "
+        "whole bench), {:.2f} of it\n",
+        name, bare, drill, restored, early_files, memory, drill / bare);
     std::filesystem::remove_all(target);
 }
 

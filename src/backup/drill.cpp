@@ -7,6 +7,7 @@
 
 #include "backup/details.hpp"
 #include "backup/job.hpp"
+#include "backup/manifest/early.hpp"
 #include "backup/scratch.hpp"
 #include "backup/source.hpp"
 #include "base/random.hpp"
@@ -202,7 +203,11 @@ class Trial {
                 house_.progress({Step::restoring, p.files, p.bytes, 0, expected_});
             };
         const auto begun = house_.clock->steady();
+        // Without it all is read afterwards.
+        if (auto early = EarlyReader::start(request.target); early && drill_.extent == Extent::full)
+            early_.emplace(std::move(*early));
         const auto restored = engine.restore(request, watch);
+        if (early_) early_->finish();
         details_["restore_ms"] = std::chrono::duration_cast<milliseconds>(house_.clock->steady() - begun).count();
         if (grew) return fail(Code::corrupt, "backup.grew", {{"repository", plan_.repository}});
         TRY_VOID(restored);
@@ -216,6 +221,7 @@ class Trial {
             .manifest = &manifest,
             .restored = {.roots = {.base = request.target, .paths = roots_of_set_}, .stopping = house_.stopping},
             .tolerance = engine.tolerance()};
+        if (early_) what.restored.content = [this](const Entry& entry) { return early_->content(entry); };
         what.tolerance.owners = what.tolerance.owners && ::geteuid() == 0;
         details_["owners"] = what.tolerance.owners;
         if (drill_.extent == Extent::sample)
@@ -293,6 +299,7 @@ class Trial {
     std::uint64_t expected_ = 0;
     std::vector<std::string> roots_of_set_;
     std::set<std::string> chosen_;
+    std::optional<EarlyReader> early_;
 };
 
 // The connection goes back before the drill begins: it may take hours.

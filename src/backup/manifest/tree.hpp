@@ -48,6 +48,8 @@ struct Hashed {
 };
 Hashed hash_file(const Tree& tree, Entry& entry, std::uint64_t first = 0,
                  const std::function<bool(std::uint64_t bytes)>& going_on = {});
+// The same for a file whose content is known: it is not read.
+void look_only(const Tree& tree, Entry& entry, const crypto::Sha256& content);
 // Extended attributes and access lists of an open file or folder.
 std::optional<crypto::Sha256> hash_attributes(int fd);
 

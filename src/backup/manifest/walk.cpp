@@ -92,8 +92,11 @@ class Readers {
                 queue_.pop_front();
             }
             for (auto* item : batch) {
-                hash_file(tree_, item->entry, 0,
-                          [&](std::uint64_t) { return !ending_ && !(request_.stopping && request_.stopping()); });
+                if (const auto content = request_.content ? request_.content(item->entry) : std::nullopt)
+                    look_only(tree_, item->entry, *content);
+                else
+                    hash_file(tree_, item->entry, 0,
+                              [&](std::uint64_t) { return !ending_ && !(request_.stopping && request_.stopping()); });
                 item->done = true;
             }
             {

@@ -33,7 +33,9 @@ struct WalkRequest {
     // this share is, all the same: a hash that differs then is rot on the disk.
     ManifestReader* known = nullptr;
     double read_again = 0.02;
-    std::uint64_t seed = 0;                              // chooses which
+    std::uint64_t seed = 0;  // chooses which
+    // What is known of a file's content without reading it; asked by several threads.
+    std::function<std::optional<crypto::Sha256>(const Entry& entry)> content = {};
     std::function<bool()> stopping = {};                 // asked often, from several threads
     std::function<void(const Progress&)> progress = {};  // about five times a second, from the calling thread
 };
