@@ -1,7 +1,9 @@
 // tilsyn backup ...: plans, sets and drills; tilsyn restore: a server back from its repository alone.
 #include <nlohmann/json.hpp>
 
+#include "app/backup_view.hpp"
 #include "app/restore.hpp"
+#include "backup/drill_report.hpp"
 #include "backup_progress.hpp"
 #include "base/text.hpp"
 #include "commands.hpp"
@@ -12,40 +14,16 @@ namespace {
 
 using nlohmann::json;
 
-json to_json(const backup::Set& set) {
-    return {{"id", set.id},
-            {"plan", set.plan},
-            {"data_set", set.data_set},
-            {"repository", set.repository},
-            {"state", to_string(set.state)},
-            {"started_at", moment(set.started)},
-            {"ended_at", moment(set.ended)},
-            {"engine_set", set.engine_set},
-            {"manifest", set.manifest},
-            {"files", set.files},
-            {"bytes", set.bytes},
-            {"added", set.added},
-            {"forgotten_at", moment(set.forgotten)},
-            {"lost_at", moment(set.lost)},
-            {"reasons", backup::reasons(set.details, Lang::en)},
-            {"details", json::parse(set.details, nullptr, false)}};
+// With all that is known of it, names of files too: who may run this may read the data folder.
+json in_full(json out, const std::string& details) {
+    out["details"] = json::parse(details, nullptr, false);
+    return out;
 }
-
+json to_json(const backup::Set& set) {
+    return in_full(app::set_json(set), set.details);
+}
 json to_json(const backup::Drill& drill) {
-    return {{"id", drill.id},
-            {"set", drill.set},
-            {"plan", drill.plan},
-            {"extent", to_string(drill.extent)},
-            {"started_at", moment(drill.started)},
-            {"ended_at", moment(drill.ended)},
-            {"outcome", drill.outcome},
-            {"files", drill.files},
-            {"bytes", drill.bytes},
-            {"faults", drill.faults},
-            {"lost", drill.lost},
-            {"took_ms", drill.took_ms},
-            {"reasons", backup::reasons(drill.details, Lang::en)},
-            {"details", json::parse(drill.details, nullptr, false)}};
+    return in_full(app::drill_json(drill), drill.details);
 }
 
 std::string_view state_key(backup::SetState state) {
@@ -151,11 +129,13 @@ Result<int> run_now(cli::Invocation& call) {
             BackupProgress progress(call);
             TRY(run, app::run_plan(*app, plan, progress.hooks(), true));
         }
-        good = good && run->set && run->set->state == backup::SetState::made;
-        json item{{"plan", plan.id},
-                  {"set", run->set ? to_json(*run->set) : json(nullptr)},
-                  {"drills", json::array()},
-                  {"forgotten", run->forgotten}};
+        // A repository that is watched may have nothing new.
+        good = good && (run->set ? run->set->state == backup::SetState::made : plan.run_by != backup::RunBy::tilsyn);
+        json item{{"plan", plan.id},         {"set", run->set ? to_json(*run->set) : json(nullptr)},
+                  {"drills", json::array()}, {"found", run->found},
+                  {"gone", run->gone},       {"forgotten", run->forgotten}};
+        if (plan.run_by == backup::RunBy::watched && !call.json)
+            call.out() << plan.id << ": " << call.tr("cli.sets-found", {{"count", std::to_string(run->found)}}) << "\n";
         if (run->set && !call.json) print(call, *run->set);
         if (run->check) {
             good = good && run->check->outcome == "pass";
@@ -243,6 +223,44 @@ Result<int> try_key(cli::Invocation& call) {
     return 0;
 }
 
+Result<int> report(cli::Invocation& call) {
+    TRY(const auto app, open(call));
+    TRY(const auto reader, app->readers().get());
+    TRY(const auto found, app::find_drill(*app, *reader, call.get("RESTORE")));
+    const auto text = backup::drill_report(found.drill, found.set, found.data_set, Moments(*app).zone(), call.lang);
+    if (call.json)
+        print_json(call, {{"restore", to_json(found.drill)}, {"set", to_json(found.set)}, {"report", text}});
+    else
+        call.out() << text;
+    return 0;
+}
+
+Result<int> reported(cli::Invocation& call) {
+    TRY(const auto app, open(call));
+    TRY(const auto plan, backup::read_plan(*app->registers(), call.get("PLAN")));
+    TRY(auto output, read_input("-"));
+    TRY(const auto code, whole_number(call, "exit-code", 0));
+    TRY(const auto set, app::report_backup(*app, plan,
+                                           {.engine = call.get("engine", "restic"),
+                                            .exit_code = int(code),
+                                            .output = std::move(output),
+                                            .by = actor(call)}));
+    if (call.json)
+        print_json(call, to_json(set));
+    else
+        print(call, set);
+    return set.state == backup::SetState::made ? 0 : 1;
+}
+
+Result<int> picture(cli::Invocation& call) {
+    TRY(const auto app, open(call));
+    TRY(const auto reader, app->readers().get());
+    TRY(const auto days, whole_number(call, "days", 90));
+    TRY(const auto line, app::time_line_of(*app, *reader, call.get("DATA-SET"), int(days), call.lang));
+    call.out() << backup::time_line_svg(line, Moments(*app).zone(), call.lang);
+    return 0;
+}
+
 Result<int> restore(cli::Invocation& call) {
     app::RestoreOptions options{.data = call.data,
                                 .engine = call.get("engine", "restic"),
@@ -301,6 +319,29 @@ cli::Table backup_commands() {
          .options = {{.name = "password-file", .value = "FILE", .help = "cli.option-password-file"},
                      {.name = "as", .value = "NAME", .help = "cli.option-as"}},
          .handler = try_key},
+        {.path = "backup report",
+         .summary = "cli.backup-report",
+         .help = "cli.backup-report-help",
+         .arguments = {{.name = "RESTORE", .help = "cli.backup-restore-id"}},
+         .handler = report},
+        {.path = "backup reported",
+         .summary = "cli.backup-reported",
+         .help = "cli.backup-reported-help",
+         .arguments = {plan},
+         .options = {{.name = "engine",
+                      .value = "NAME",
+                      .help = "cli.option-reporter",
+                      .choices = {"restic", "borg", "other"}},
+                     {.name = "exit-code", .value = "N", .help = "cli.option-exit-code"},
+                     {.name = "as", .value = "NAME", .help = "cli.option-as"}},
+         .exits = {{1, "cli.exit-backup"}},
+         .handler = reported},
+        {.path = "backup picture",
+         .summary = "cli.backup-picture",
+         .help = "cli.backup-picture-help",
+         .arguments = {{.name = "DATA-SET", .help = "cli.backup-data-set"}},
+         .options = {{.name = "days", .value = "N", .help = "cli.option-days"}},
+         .handler = picture},
         {.path = "restore",
          .summary = "cli.restore",
          .help = "cli.restore-help",

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/app.hpp"
+#include "app/backups.hpp"
 #include "http/types.hpp"
 
 namespace tilsyn::app {
@@ -17,8 +18,9 @@ struct ServiceHooks {
     std::function<std::string()> metrics;  // the text of /metrics
     std::function<bool()> log_verified;    // the head of the log fitted its entries when it was last looked at
     std::function<bool()> engine_alive;
-    std::function<void()> wake;          // something may be due now
-    std::function<void()> keys_changed;  // a key was revoked here: forget what was known of keys
+    std::function<std::optional<RunningJob>()> backup_running;  // of this process
+    std::function<void()> wake;                                 // something may be due now
+    std::function<void()> keys_changed;                         // a key was revoked here: forget what was known of keys
 };
 
 // `app` must outlive the routes. App::engine() must have been called before, or never.

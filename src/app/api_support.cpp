@@ -275,9 +275,9 @@ namespace tilsyn::app {
 
 std::vector<http::Route> routes(App& app, const ServiceHooks& hooks) {
     api::Routes all;
-    for (const auto add :
-         {api::add_service_routes, api::add_status_routes, api::add_finding_routes, api::add_sign_off_routes,
-          api::add_register_routes, api::add_policy_routes, api::add_log_routes, api::add_key_routes})
+    for (const auto add : {api::add_service_routes, api::add_status_routes, api::add_finding_routes,
+                           api::add_sign_off_routes, api::add_register_routes, api::add_policy_routes,
+                           api::add_log_routes, api::add_backup_routes, api::add_key_routes})
         add(all, app, hooks);
     return all;
 }

@@ -89,6 +89,7 @@ void add_sign_off_routes(Routes& routes, App& app, const ServiceHooks& hooks);
 void add_register_routes(Routes& routes, App& app, const ServiceHooks& hooks);
 void add_policy_routes(Routes& routes, App& app, const ServiceHooks& hooks);
 void add_log_routes(Routes& routes, App& app, const ServiceHooks& hooks);
+void add_backup_routes(Routes& routes, App& app, const ServiceHooks& hooks);
 void add_key_routes(Routes& routes, App& app, const ServiceHooks& hooks);
 
 }  // namespace tilsyn::app::api

@@ -4,6 +4,7 @@
 
 #include "app/logging.hpp"
 #include "backup/retention.hpp"
+#include "base/file.hpp"
 #include "base/text.hpp"
 
 namespace tilsyn::app {
@@ -15,6 +16,7 @@ constexpr std::string_view by = "tilsyn";
 constexpr auto soonest_again = std::chrono::minutes(10);  // after a failure
 constexpr auto check_every = std::chrono::hours(24);
 constexpr auto latest_again = std::chrono::hours(24);
+constexpr auto look_again_after = std::chrono::hours(1);
 
 bool is_whole_and_there(const backup::Set& set) {
     return set.state == backup::SetState::made && !set.forgotten && !set.lost;
@@ -30,8 +32,10 @@ Result<void> update_plan(App& app, const backup::Plan& plan) {
         const auto made = std::ranges::find_if(sets, is_whole_and_there);
         if (made != sets.end()) {
             fields["succeeded_at"] = format_utc_seconds(made->started);
-            fields["compared_at"] = format_utc_seconds(made->started);
-            fields["everything_included"] = plan.left_out.empty() ? "true" : "false";
+            if (!made->manifest.empty()) {
+                fields["compared_at"] = format_utc_seconds(made->started);
+                fields["everything_included"] = plan.left_out.empty() ? "true" : "false";
+            }
         }
     }
     TRY_VOID(app.registers()->set("backup-plans", plan.id, fields, by));
@@ -64,6 +68,21 @@ Result<backup::Drill> try_out(App& app, const backup::JobRoom& room, const backu
 
 Duration again_after(Duration every) {
     return std::clamp<Duration>(every / 8, soonest_again, latest_again);
+}
+
+// When a repository that is watched was last looked into: by the service, or by a command.
+std::filesystem::path last_look(const backup::House& house, const backup::Plan& plan) {
+    return house.data / "backup" / "work" / (plan.id + ".looked");
+}
+bool look_is_due(const backup::House& house, const backup::Plan& plan) {
+    const auto text = read_file(last_look(house, plan), 100);
+    if (!text) return true;
+    const auto at = parse_utc(trim(*text));
+    const auto now = house.clock->now();
+    return !at || *at > now || now - *at >= std::clamp<Duration>(plan.every / 8, soonest_again, look_again_after);
+}
+Result<void> looked_now(const backup::House& house, const backup::Plan& plan) {
+    return write_file(last_look(house, plan), format_utc_seconds(house.clock->now()) + "\n", 0600);
 }
 
 // Once a day, whichever plan of the repository comes first.
@@ -102,6 +121,9 @@ bool set_is_due(const backup::Plan& plan, const std::vector<backup::Set>& sets, 
 bool drill_is_due(const backup::Plan& plan, const std::vector<backup::Set>& sets,
                   const std::vector<backup::Drill>& drills, backup::Extent extent, Timestamp now) {
     if (std::ranges::none_of(sets, is_whole_and_there)) return false;
+    // A sample is chosen from a manifest; of what another machine made there is none.
+    const auto newest = std::ranges::find_if(sets, is_whole_and_there);
+    if (extent == backup::Extent::sample && newest->manifest.empty()) return false;
     const auto every = extent == backup::Extent::full ? plan.drill_every : plan.sample_every;
     for (const auto& drill : drills) {
         // A full restore is more than a sample.
@@ -113,6 +135,35 @@ bool drill_is_due(const backup::Plan& plan, const std::vector<backup::Set>& sets
     return true;
 }
 
+std::string set_to_try(const std::vector<backup::Set>& sets, const std::vector<backup::Drill>& drills) {
+    std::vector<backup::Drill> full;
+    std::ranges::copy_if(drills, std::back_inserter(full),
+                         [](const backup::Drill& drill) { return drill.extent == backup::Extent::full; });
+    const auto newest = std::ranges::find_if(sets, is_whole_and_there);
+    if (newest == sets.end()) return {};
+    const auto of_an_older_one = [&](const backup::Drill& drill) {
+        const auto set = std::ranges::find(sets, drill.set, &backup::Set::id);
+        return std::ranges::any_of(sets, [&](const backup::Set& other) {
+            return set != sets.end() && other.state == backup::SetState::made && other.started > set->started &&
+                   other.started < drill.started;
+        });
+    };
+    // First the newest one is known to come back, twice.
+    if (full.size() < 2 || full[0].outcome != "pass" || full[1].outcome != "pass" || of_an_older_one(full[0]) ||
+        of_an_older_one(full[1]))
+        return newest->id;
+    const auto tried = [&](const backup::Set& set) {
+        const auto last = std::ranges::find(full, set.id, &backup::Drill::set);
+        return last == full.end() ? Timestamp::min() : last->started;
+    };
+    const backup::Set* longest_ago = nullptr;
+    for (const auto& set : std::ranges::subrange(std::next(newest), sets.end()))
+        if (is_whole_and_there(set) && !set.manifest.empty() &&
+            (longest_ago == nullptr || tried(set) < tried(*longest_ago)))
+            longest_ago = &set;
+    return longest_ago != nullptr ? longest_ago->id : newest->id;
+}
+
 Result<backup::Drill> run_drill(App& app, const backup::Plan& plan, const backup::DrillRequest& request,
                                 const JobHooks& hooks) {
     const auto house = house_of(app, hooks, plan.id);
@@ -121,7 +172,9 @@ Result<backup::Drill> run_drill(App& app, const backup::Plan& plan, const backup
 }
 
 Result<PlanRun> run_plan(App& app, const backup::Plan& plan, const JobHooks& hooks, bool even_if_not) {
-    using backup::Extent;
+    using backup::Extent, backup::RunBy;
+    PlanRun run;
+    if (plan.run_by == RunBy::reported) return run;  // it is done elsewhere, and told to us
     const auto house = house_of(app, hooks, plan.id);
     const auto ledger = [&](auto&& use) -> Result<bool> {
         TRY(const auto reader, app.readers().get());
@@ -130,6 +183,7 @@ Result<PlanRun> run_plan(App& app, const backup::Plan& plan, const JobHooks& hoo
         return use(sets, drills);
     };
     const auto set_due = [&](const auto& sets, const auto&) {
+        if (plan.run_by == RunBy::watched) return even_if_not || look_is_due(house, plan);
         return even_if_not || set_is_due(plan, sets, app.clock().now());
     };
     const auto drill_due = [&](Extent extent) {
@@ -141,10 +195,16 @@ Result<PlanRun> run_plan(App& app, const backup::Plan& plan, const JobHooks& hoo
     TRY(const bool full_due, ledger(drill_due(Extent::full)));
     TRY(const bool sample_due, ledger(drill_due(Extent::sample)));
     TRY(const bool check_due, check_is_due(app, plan));
-    PlanRun run;
     if (!backing_up && !full_due && !sample_due && !check_due) return run;
     TRY(const auto room, backup::JobRoom::enter(house));
-    if (backing_up) {
+    if (backing_up && plan.run_by == RunBy::watched) {
+        TRY_VOID(looked_now(house, plan));
+        TRY(auto look, backup::watch_repository(room, house, plan));
+        run.found = look.found;
+        run.gone = look.gone;
+        run.set = std::move(look.newest);
+        TRY_VOID(update_plan(app, plan));
+    } else if (backing_up) {
         TRY(run.set, backup::back_up(room, house, plan));
         // Held against the ledger while the repository is known to answer.
         if (run.set->state != backup::SetState::failed) TRY_VOID(backup::look_at_repository(house, plan));
@@ -153,13 +213,20 @@ Result<PlanRun> run_plan(App& app, const backup::Plan& plan, const JobHooks& hoo
     for (const auto extent : {Extent::full, Extent::sample}) {
         TRY(const bool due, ledger(drill_due(extent)));
         if (!due || (hooks.stopping && hooks.stopping())) continue;
-        TRY(auto drill, try_out(app, room, house, plan, {.set = {}, .extent = extent}));
+        TRY(const auto chosen, [&]() -> Result<std::string> {
+            if (extent != Extent::full) return std::string();
+            TRY(const auto reader, app.readers().get());
+            TRY(const auto sets, backup::sets_of(*reader, plan.id));
+            TRY(const auto drills, backup::drills_of(*reader, plan.id));
+            return set_to_try(sets, drills);
+        }());
+        TRY(auto drill, try_out(app, room, house, plan, {.set = chosen, .extent = extent}));
         run.drills.push_back(std::move(drill));
     }
     if (check_due && !(hooks.stopping && hooks.stopping())) {
         TRY(run.check, backup::check_repository(room, house, plan));
     }
-    if (run.set) {
+    if (run.set && plan.run_by == RunBy::tilsyn) {
         TRY(run.forgotten, backup::forget_old(room, house, plan));
         if (run.forgotten > 0) TRY_VOID(update_plan(app, plan));
     }
@@ -182,6 +249,16 @@ Result<int> try_key(App& app, const std::string& repository, std::string passwor
     return int(sets.size());
 }
 
+Result<backup::Set> report_backup(App& app, const backup::Plan& plan, const backup::Report& report) {
+    std::optional<backup::Set> set;
+    {
+        TRY(const auto reader, app.readers().get());
+        TRY(set, backup::enter_report(app.committer(), *reader, plan, report, app.clock().now()));
+    }
+    TRY_VOID(update_plan(app, plan));
+    return std::move(*set);
+}
+
 Result<int> run_due_backups(App& app, const JobHooks& hooks) {
     TRY(const auto plans, backup::read_plans(*app.registers()));
     const auto here = lower_ascii(app.environment().hostname);
@@ -199,7 +276,29 @@ Result<int> run_due_backups(App& app, const JobHooks& hooks) {
     return jobs;
 }
 
-BackupThread::BackupThread(App& app, Duration every) : app_(&app), every_(every), thread_([this] { work(); }) {}
+void JobBoard::show(const std::string& plan, const backup::JobProgress& progress, const Clock& clock) {
+    const std::scoped_lock lock(mutex_);
+    if (!job_ || job_->plan != plan || job_->progress.step != progress.step) {
+        job_ = RunningJob{.plan = plan, .progress = {}, .since = clock.now()};
+        step_began_ = clock.steady();
+    }
+    job_->progress = progress;
+}
+
+void JobBoard::clear() {
+    const std::scoped_lock lock(mutex_);
+    job_.reset();
+}
+
+std::optional<RunningJob> JobBoard::now(const Clock& clock) const {
+    const std::scoped_lock lock(mutex_);
+    auto job = job_;
+    if (job) job->in_step = std::chrono::duration<double>(clock.steady() - step_began_).count();
+    return job;
+}
+
+BackupThread::BackupThread(App& app, Duration every, std::shared_ptr<JobBoard> board)
+    : app_(&app), every_(every), board_(std::move(board)), thread_([this] { work(); }) {}
 
 BackupThread::~BackupThread() {
     stop();
@@ -216,9 +315,12 @@ void BackupThread::work() {
     Troubles troubles;
     const JobHooks hooks{
         .stopping = [this] { return stopping_.load(); },
+        .progress = [this](const std::string& plan,
+                           const backup::JobProgress& progress) { board_->show(plan, progress, app_->clock()); },
         .trouble = [&](const std::string& plan, const Error& error) { troubles.tell("backup", &error, plan); }};
     while (!stopping_) {
         const auto done = run_due_backups(*app_, hooks);
+        board_->clear();
         troubles.tell("backup", done ? nullptr : &done.error());
         if (done && *done > 0) log_event(Level::info, "backup", {{"jobs", std::to_string(*done)}});
         std::unique_lock lock(mutex_);

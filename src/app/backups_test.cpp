@@ -26,8 +26,11 @@ using testing::HasSubstr;
 const Timestamp now = parse_utc("2026-11-23T12:00:00Z").value();
 
 backup::Set set_of(backup::SetState state, Duration age) {
-    return {
-        .id = "s", .state = state, .started = now - age, .engine_set = state == backup::SetState::failed ? "" : "e"};
+    return {.id = "s",
+            .state = state,
+            .started = now - age,
+            .engine_set = state == backup::SetState::failed ? "" : "e",
+            .manifest = "m"};
 }
 backup::Drill drill_of(backup::Extent extent, const std::string& outcome, Duration age) {
     backup::Drill drill{.id = "d", .set = "s"};
@@ -50,6 +53,35 @@ TEST(Due, ASetWhenItsTimeHasComeAndSoonerAfterAFailure) {
     EXPECT_TRUE(set_is_due(plan, {set_of(SetState::made, -1000h), set_of(SetState::made, 25h)}, now));
     EXPECT_FALSE(set_is_due(plan, {set_of(SetState::made, -1000h), set_of(SetState::made, 2h)}, now));
     EXPECT_FALSE(set_is_due({.every = 1h}, {set_of(SetState::failed, 9min)}, now));
+}
+
+TEST(Due, EveryThirdFullRestoreTriesAnOlderSet) {
+    using backup::SetState;
+    std::vector<backup::Set> sets;
+    for (int day = 1; day <= 5; ++day) {
+        sets.push_back(set_of(SetState::made, day * 24h));
+        sets.back().id = "s" + std::to_string(day);
+    }
+    std::vector<backup::Drill> drills;
+    const auto tried = [&](const std::string& id, Duration age, const std::string& outcome = "pass") {
+        drills.insert(drills.begin(), drill_of(backup::Extent::full, outcome, age));
+        drills.front().set = id;
+    };
+    EXPECT_EQ(set_to_try({}, {}), "");
+    EXPECT_EQ(set_to_try(sets, drills), "s1");
+    tried("s1", 5h);
+    drills.insert(drills.begin(), drill_of(backup::Extent::sample, "pass", 4h));
+    EXPECT_EQ(set_to_try(sets, drills), "s1");
+    tried("s1", 4h);
+    EXPECT_EQ(set_to_try(sets, drills), "s2");
+    tried("s2", 3h);
+    EXPECT_EQ(set_to_try(sets, drills), "s1");
+    tried("s1", 3h);
+    tried("s1", 2h);
+    sets[2].forgotten = now;  // s3
+    EXPECT_EQ(set_to_try(sets, drills), "s4");
+    tried("s4", 1h, "fail");
+    EXPECT_EQ(set_to_try(sets, drills), "s1");
 }
 
 TEST(Due, ARestoreWhenThereIsSomethingToRestore) {

@@ -116,7 +116,7 @@ bool on_loopback(const std::string& address) {
 }
 
 ServiceHooks hooks_for(App& app, schedule::Engine& engine, const std::shared_ptr<Shared>& shared, KeyCheck& keys,
-                       const ServeOptions& options) {
+                       const std::shared_ptr<JobBoard>& board, const ServeOptions& options) {
     ServiceHooks hooks;
     hooks.metrics_public = on_loopback(options.address);
     hooks.metrics = [&app, &engine, shared] {
@@ -131,6 +131,7 @@ ServiceHooks hooks_for(App& app, schedule::Engine& engine, const std::shared_ptr
     hooks.log_verified = [shared] { return shared->log_verified.load(); };
     hooks.engine_alive = [&app, &engine, shared] { return !shared->hung && engine_alive(app, engine.node()); };
     hooks.wake = [&engine] { engine.wake(); };
+    hooks.backup_running = [&app, board] { return board->now(app.clock()); };
     hooks.keys_changed = [&keys] { keys.forget(); };
     return hooks;
 }
@@ -181,6 +182,7 @@ Result<void> serve(App& app, const ServeOptions& options, StopSignal& stop) {
     auto shared = std::make_shared<Shared>();
     auto notifier = Notifier::from_environment();
     KeyCheck keys(app);
+    const auto board = std::make_shared<JobBoard>();
     AccessLog access_log;
 
     auto& engine = app.engine([shared](const Error& error) {
@@ -192,10 +194,11 @@ Result<void> serve(App& app, const ServeOptions& options, StopSignal& stop) {
     http::Limits limits;
     limits.drain = options.drain;
     limits.host_names = options.host_names;
-    TRY(auto server, http::Server::start(
-                         options.address, options.port, routes(app, hooks_for(app, engine, shared, keys, options)),
-                         [&keys](std::string_view key) { return keys(key); }, limits,
-                         [&access_log](const http::Served& served) { access_log.add(served); }));
+    TRY(auto server,
+        http::Server::start(
+            options.address, options.port, routes(app, hooks_for(app, engine, shared, keys, board, options)),
+            [&keys](std::string_view key) { return keys(key); }, limits,
+            [&access_log](const http::Served& served) { access_log.add(served); }));
     const auto port = server->port();
     auto* running = server.get();
     {
@@ -225,7 +228,7 @@ Result<void> serve(App& app, const ServeOptions& options, StopSignal& stop) {
     Attester attester(app, attest_every);
     auto notary = std::make_unique<Notary>(
         app, sign_every, [&attester] { attester.wait_for_first_round(Deadline::in(first_attesting)); });
-    BackupThread backups(app, backups_every);
+    BackupThread backups(app, backups_every, board);
     Chores chores(app, engine.node(), shared);  // its hours count from before anybody is told that we are ready
     notifier.send("READY=1");
     if (options.listening) options.listening(port);

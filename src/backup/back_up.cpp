@@ -2,7 +2,9 @@
 #include <nlohmann/json.hpp>
 
 #include "backup/details.hpp"
+#include "backup/engines/canary.hpp"
 #include "backup/job.hpp"
+#include "backup/keep_manifest.hpp"
 #include "backup/retention.hpp"
 #include "backup/scratch.hpp"
 #include "backup/source.hpp"
@@ -14,7 +16,6 @@ namespace {
 using nlohmann::json;
 
 constexpr auto clock_slack = std::chrono::minutes(5);
-constexpr std::int64_t too_few_to_tell = 10;  // files
 
 Watch watch_of(const House& house, const Deadline& deadline, Step step) {
     Watch watch{deadline, house.stopping, {}};
@@ -98,7 +99,7 @@ class BackUp {
 
   private:
     Result<void> attempt() {
-        TRY(auto access, access_to(house_.data, plan_.repository, plan_.engine, plan_.location));
+        TRY(auto access, access_to(house_.data, plan_));
         TRY(const auto engine, open_engine(std::move(access)));
         TRY(const auto version, engine->version());
         details_["engine"] = version;
@@ -172,26 +173,17 @@ class BackUp {
         }));
         TRY(const auto after, second.finish());
         empty_ = reading_->empty();
-        TRY_VOID(keep_manifest(before.digest, after.digest));
+        TRY_VOID(keep_manifest(work_, house_.data / "backup" / "manifests", after.digest));
+        if (before.digest != after.digest) {  // that of the first reading has done its work
+            std::error_code error;
+            std::filesystem::remove(manifest_path(work_, before.digest), error);
+            std::filesystem::remove(manifest_path(work_, before.digest).parent_path(), error);  // when it is empty
+        }
         set_.manifest = after.digest;
         set_.files = std::int64_t(after.counts.files);
         set_.bytes = std::int64_t(after.counts.bytes);
         details_["moved"] = after.counts.moved;
         details_["entries"] = after.counts.entries;
-        return {};
-    }
-
-    // The finished one goes where manifests are kept; that of the first reading has done its work.
-    Result<void> keep_manifest(const std::string& before, const std::string& after) const {
-        const auto target = manifest_path(house_.data / "backup" / "manifests", after);
-        TRY_VOID(make_private_folder(target.parent_path()));
-        std::error_code error;
-        std::filesystem::rename(manifest_path(work_, after), target, error);
-        if (error) return fail(Code::io, "base.cannot-write", {{"path", target.string()}}).detail(error.message());
-        for (const auto& digest : {before, after}) {
-            std::filesystem::remove(manifest_path(work_, digest), error);
-            std::filesystem::remove(manifest_path(work_, digest).parent_path(), error);  // when it is empty
-        }
         return {};
     }
 
@@ -215,8 +207,7 @@ class BackUp {
             }
         }
         const auto made = std::ranges::find(earlier_, SetState::made, &Set::state);
-        if (made != earlier_.end() && made->files >= too_few_to_tell &&
-            (set_.files * 5 < made->files * 4 || set_.bytes * 2 < made->bytes))
+        if (made != earlier_.end() && is_much_less({made->files, made->bytes}, {set_.files, set_.bytes}))
             why(msg("backup.why-fell", {{"before", std::to_string(made->files)},
                                         {"left", std::to_string(set_.files)},
                                         {"bytes_before", std::to_string(made->bytes)},
@@ -256,17 +247,21 @@ Result<Set> back_up(const JobRoom&, const House& house, const Plan& plan) {
 }
 
 Result<RepositoryLook> look_at_repository(const House& house, const Plan& plan) {
-    TRY(auto access, access_to(house.data, plan.repository, plan.engine, plan.location));
+    TRY(auto access, access_to(house.data, plan));
     TRY(const auto engine, open_engine(std::move(access)));
     TRY(const auto held, engine->sets({Deadline::in(std::chrono::minutes(10)), house.stopping, {}}));
     TRY(const auto reader, house.readers->get());
     TRY(const auto ledger, sets_of(*reader, plan.id));
     RepositoryLook look;
-    std::vector<std::string> lost;
+    std::vector<std::string> lost, forgotten;
+    // Where somebody else removes them, what the plan does not keep may go.
+    const auto may_go = plan.append_only ? to_forget(plan.keep, ledger, {}) : std::vector<std::string>();
     for (const auto& set : ledger) {
         if (set.engine_set.empty() || set.forgotten || set.lost) continue;
         if (std::ranges::find(held, set.engine_set, &EngineSet::id) != held.end())
             ++look.there;
+        else if (std::ranges::find(may_go, set.id) != may_go.end())
+            forgotten.push_back(set.id);
         else
             lost.push_back(set.id);
     }
@@ -275,6 +270,7 @@ Result<RepositoryLook> look_at_repository(const House& house, const Plan& plan) 
             std::ranges::find(ledger, set.id, &Set::engine_set) == ledger.end())
             ++look.unknown;
     look.lost = int(lost.size());
+    TRY_VOID(mark_forgotten(*house.committer, forgotten));
     TRY_VOID(mark_lost(*house.committer, lost));
     return look;
 }
@@ -293,11 +289,19 @@ Result<Check> check_repository(const JobRoom&, const House& house, const Plan& p
     }
     Details details;
     const auto done = [&]() -> Result<void> {
-        TRY(auto access, access_to(house.data, plan.repository, plan.engine, plan.location));
+        TRY(auto access, access_to(house.data, plan));
         TRY(const auto engine, open_engine(std::move(access)));
         const Watch watch{Deadline::in(house.longest), house.stopping, {}};
         TRY(check.stale_locks, engine->unlock(watch));
-        return engine->check(unsigned(check.part), unsigned(check.parts), watch);
+        TRY_VOID(engine->check(unsigned(check.part), unsigned(check.parts), watch));
+        if (!plan.append_only || plan.run_by != RunBy::tilsyn) return {};
+        TRY(const auto removal, try_removal(*engine, house.data / "backup" / "work", watch));
+        details["removal"] = removal == Removal::refused   ? "refused"
+                             : removal == Removal::allowed ? "allowed"
+                                                           : "unknown";
+        if (removal == Removal::allowed)
+            return fail(Code::corrupt, "backup.not-append-only", {{"repository", plan.repository}});
+        return {};
     }();
     check.outcome = "pass";
     if (!done) {
@@ -311,6 +315,7 @@ Result<Check> check_repository(const JobRoom&, const House& house, const Plan& p
 
 Result<int> forget_old(const JobRoom&, const House& house, const Plan& plan) {
     TRY(const auto reader, house.readers->get());
+    if (plan.append_only) return 0;
     TRY(const auto sets, sets_of(*reader, plan.id));
     const auto newest = std::ranges::find_if(sets, [](const Set& set) { return set.state != SetState::running; });
     if (newest == sets.end() || newest->state != SetState::made) return 0;
@@ -322,7 +327,7 @@ Result<int> forget_old(const JobRoom&, const House& house, const Plan& plan) {
     std::vector<std::string> there;
     for (const auto& set : sets)
         if (std::ranges::find(old, set.id) != old.end()) there.push_back(set.engine_set);
-    TRY(auto access, access_to(house.data, plan.repository, plan.engine, plan.location));
+    TRY(auto access, access_to(house.data, plan));
     TRY(const auto engine, open_engine(std::move(access)));
     // Recorded before it is done: a set that is gone without our having said so would be counted as lost.
     TRY_VOID(mark_forgotten(*house.committer, old));

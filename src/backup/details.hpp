@@ -17,7 +17,8 @@ class Details {
         if (error.hint) reason["hint"] = as_json(*error.hint);
         json_["why"].push_back(std::move(reason));
     }
-    bool any() const { return !json_["why"].empty(); }
+    bool any() const { return count() > 0; }
+    std::size_t count() const { return json_["why"].size(); }
     nlohmann::json& operator[](const char* name) { return json_[name]; }
     std::string text() const { return json_.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); }
 

@@ -1,3 +1,4 @@
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include <algorithm>
@@ -123,12 +124,13 @@ class Trial {
     std::filesystem::path manifests() const { return house_.data / "backup" / "manifests"; }
 
     Result<void> attempt() {
-        if (set_.engine_set.empty() || set_.manifest.empty())
+        if (set_.engine_set.empty() || (set_.manifest.empty() && plan_.run_by != RunBy::watched))
             return fail(Code::not_found, "backup.nothing-to-restore", {{"set", set_.id}});
-        TRY(auto access, access_to(house_.data, plan_.repository, plan_.engine, plan_.location));
+        TRY(auto access, access_to(house_.data, plan_));
         TRY(const auto engine, open_engine(std::move(access)));
         TRY(const auto version, engine->version());
         details_["engine"] = version;
+        if (set_.manifest.empty()) return restore_alone(*engine);
         const auto was = json::parse(set_.details, nullptr, false);
         const auto databases = was.is_object() ? was.value("databases", json::object()) : json::object();
         RestoreRequest request{.set = set_.engine_set};
@@ -149,6 +151,57 @@ class Trial {
         if (drill_.extent == Extent::full && !databases.empty() && drill_.faults == 0)
             TRY_VOID(try_databases(databases, request.target));
         return scratch.end();
+    }
+
+    // A set that another program made of data that lies elsewhere: there is nothing to compare it with. That it comes
+    // back, that all of it can be read, and that it is not suddenly much less, can be said.
+    Result<void> restore_alone(Engine& engine) {
+        if (drill_.extent != Extent::full)
+            return fail(Code::unsupported, "backup.nothing-to-compare", {{"set", set_.id}});
+        TRY(auto scratch, Scratch::make(house_.data / "backup" / "scratch" / drill_.id));
+        expected_ = free_bytes(scratch.path());
+        const auto target = scratch.path() / "restored";
+        TRY_VOID(make_private_folder(target));
+        TRY_VOID(restore(engine, {.set = set_.engine_set, .target = target}));
+        WalkRequest all{.roots = {.base = target, .paths = {}}, .stopping = house_.stopping};
+        for (const auto& item : std::filesystem::directory_iterator(target))
+            all.roots.paths.push_back(item.path().filename());
+        std::ranges::sort(all.roots.paths);
+        if (early_) all.content = [this](const Entry& entry) { return early_->content(entry); };
+        TRY(auto wanted, must_hold_of(plan_));
+        std::uint64_t unreadable = 0;
+        std::string first;
+        TRY(const auto walked, walk(all, [&](Entry&& entry) -> Result<void> {
+                if (!entry.trouble.empty() && unreadable++ == 0) first = entry.path;
+                std::erase(wanted, entry.path);
+                return {};
+            }));
+        drill_.files = std::int64_t(walked.counts.files);
+        drill_.bytes = std::int64_t(walked.counts.bytes);
+        if (unreadable > 0)
+            details_.why(msg(key_of(Difference::unreadable), {{"count", std::to_string(unreadable)},
+                                                              {"total", std::to_string(walked.counts.entries)},
+                                                              {"path", "/" + escape_path(first)}}));
+        if (drill_.files == 0) details_.why(msg("backup.restored-nothing"));
+        for (const auto& path : wanted) details_.why(msg("backup.why-not-there", {{"path", "/" + escape_path(path)}}));
+        TRY_VOID(compare_with_the_last());
+        drill_.faults = drill_.lost = std::int64_t(details_.count());
+        details_["alone"] = true;
+        drill_.outcome = drill_.faults == 0 ? "pass" : "fail";
+        return scratch.end();
+    }
+
+    Result<void> compare_with_the_last() {
+        TRY(const auto reader, house_.readers->get());
+        TRY(const auto drills, drills_of(*reader, plan_.id));
+        const auto last = std::ranges::find_if(
+            drills, [](const Drill& drill) { return drill.extent == Extent::full && drill.outcome == "pass"; });
+        if (last == drills.end() || !is_much_less({last->files, last->bytes}, {drill_.files, drill_.bytes})) return {};
+        details_.why(msg("backup.restored-less", {{"before", std::to_string(last->files)},
+                                                  {"left", std::to_string(drill_.files)},
+                                                  {"bytes_before", std::to_string(last->bytes)},
+                                                  {"bytes_left", std::to_string(drill_.bytes)}}));
+        return {};
     }
 
     std::string log_root() const {
@@ -176,6 +229,18 @@ class Trial {
     static std::uint64_t free_bytes(const std::filesystem::path& path) {
         struct statvfs info{};
         return ::statvfs(path.c_str(), &info) == 0 ? std::uint64_t(info.f_bavail) * info.f_frsize : 0;
+    }
+
+    static std::uint64_t allocated_below(const std::filesystem::path& folder) {
+        std::uint64_t sum = 0;
+        std::error_code error;
+        constexpr auto options = std::filesystem::directory_options::skip_permission_denied;
+        for (std::filesystem::recursive_directory_iterator at(folder, options, error), end; !error && at != end;
+             at.increment(error)) {
+            struct stat info{};
+            if (::lstat(at->path().c_str(), &info) == 0) sum += std::uint64_t(info.st_blocks) * 512;
+        }
+        return sum;
     }
 
     Result<void> room_for(const std::filesystem::path& scratch) const {
@@ -209,7 +274,15 @@ class Trial {
         const auto restored = engine.restore(request, watch);
         if (early_) early_->finish();
         details_["restore_ms"] = std::chrono::duration_cast<milliseconds>(house_.clock->steady() - begun).count();
-        if (grew) return fail(Code::corrupt, "backup.grew", {{"repository", plan_.repository}});
+        if (grew) {
+            // The disk is not ours alone: who has filled it?
+            const auto came_out = allocated_below(request.target);
+            if (came_out > expected_ + expected_ / 2 + spare)
+                return fail(Code::corrupt, "backup.grew", {{"repository", plan_.repository}});
+            return fail(Code::io, "backup.no-room-to-restore",
+                        {{"needed", std::to_string(expected_ >> 20)},
+                         {"there", std::to_string((free_bytes(request.target) + came_out) >> 20)}});
+        }
         TRY_VOID(restored);
         details_["confined"] = restored->confined;
         return {};

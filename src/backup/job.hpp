@@ -66,6 +66,15 @@ Result<int> forget_old(const JobRoom& room, const House& house, const Plan& plan
 inline constexpr int check_parts = 14;
 Result<Check> check_repository(const JobRoom& room, const House& house, const Plan& plan);
 
+// Finds the sets that another program has put into the repository since the last look, and enters them; what has gone
+// from it by that program's own retention is forgotten, what the plan keeps and is gone is lost. The newest is held
+// against the source, when that lies here: what has not changed since the set was made must come back from it.
+struct Watched {
+    int found = 0, gone = 0;
+    std::optional<Set> newest;  // of those found
+};
+Result<Watched> watch_repository(const JobRoom& room, const House& house, const Plan& plan);
+
 // What the repository holds of a plan, held against the ledger: sets that are gone are marked as lost. Reads only.
 struct RepositoryLook {
     int there = 0, lost = 0, unknown = 0;  // unknown: sets of this plan's data that are not in the ledger

@@ -246,6 +246,12 @@ Result<bool> ever_held(db::Connection& reader, std::string_view repository) {
     return row.has_value();
 }
 
+Result<std::optional<Drill>> find_drill(db::Connection& reader, std::string_view id) {
+    TRY(const auto row,
+        reader.one("SELECT " + std::string(drill_columns) + " FROM backup_drill WHERE id = ?", {std::string(id)}));
+    return row ? std::optional(drill_of(*row)) : std::nullopt;
+}
+
 Result<std::vector<Drill>> drills_of(db::Connection& reader, std::string_view plan, int limit) {
     TRY(const auto rows, reader.query("SELECT " + std::string(drill_columns) +
                                           " FROM backup_drill WHERE plan = ? ORDER BY started_at DESC, id DESC LIMIT ?",

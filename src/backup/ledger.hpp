@@ -80,6 +80,7 @@ Result<std::vector<Set>> sets_of(db::Connection& reader, std::string_view plan, 
 Result<std::optional<Set>> find_set(db::Connection& reader, std::string_view id);
 // Has there ever been a set in this repository? One that has held something is never made anew by itself.
 Result<bool> ever_held(db::Connection& reader, std::string_view repository);
+Result<std::optional<Drill>> find_drill(db::Connection& reader, std::string_view id);
 Result<std::vector<Drill>> drills_of(db::Connection& reader, std::string_view plan, int limit = 100);
 
 }  // namespace tilsyn::backup

@@ -44,6 +44,13 @@ Source source_of(std::string_view text) {
     return Source::none;
 }
 
+RunBy run_by_of(std::string_view text) {
+    if (text == "tilsyn") return RunBy::tilsyn;
+    if (text == "watched") return RunBy::watched;
+    if (text == "reported") return RunBy::reported;
+    return RunBy::elsewhere;
+}
+
 Result<Plan> plan_of(const registers::Service& registers, const registers::RegisterRow& row) {
     TRY(const auto set, registers.get("data-sets", field(row.fields, "data_set")));
     TRY(const auto repository, registers.get("backup-repositories", field(row.fields, "repository")));
@@ -54,6 +61,7 @@ Result<Plan> plan_of(const registers::Service& registers, const registers::Regis
     }
     plan.engine = field(repository.fields, "engine");
     plan.location = field(repository.fields, "location");
+    plan.append_only = field(repository.fields, "append_only") == "true";
     plan.in_use = plan.in_use && field(repository.fields, "status") == "in_use";
     return plan;
 }
@@ -69,7 +77,8 @@ Plan plan_from(std::string_view id, const registers::Fields& row, const register
     plan.database = field(data_set, "database");
     plan.hook = field(data_set, "hook");
     plan.max_downtime = duration(data_set, "max_downtime");
-    plan.ours = field(row, "run_by") == "tilsyn";
+    plan.run_by = run_by_of(field(row, "run_by"));
+    plan.sets_named = field(row, "sets_named");
     plan.in_use = field(row, "status") == "in_use" && field(data_set, "status") == "in_use";
     plan.every = duration(row, "planned_every");
     plan.drill_every = duration(row, "drill_every");
@@ -92,7 +101,7 @@ Result<std::vector<Plan>> read_plans(const registers::Service& registers) {
         TRY(const auto page, registers.list("backup-plans", after));
         for (const auto& row : page.rows) {
             TRY(auto plan, plan_of(registers, row));
-            if (plan.ours && plan.in_use) plans.push_back(std::move(plan));
+            if (plan.run_by != RunBy::elsewhere && plan.in_use) plans.push_back(std::move(plan));
         }
         after = page.next;
     } while (!after.empty());
@@ -147,6 +156,20 @@ Result<std::map<std::string, std::string>> read_secrets(const std::filesystem::p
         out.emplace(key.str(), node.value_or(std::string()));
     }
     return out;
+}
+
+// A database may need no password: what lets in is then the account that Tilsyn runs as.
+Result<std::map<std::string, std::string>> read_secrets_if_any(const std::filesystem::path& data,
+                                                               const std::string& id) {
+    if (std::error_code error; !std::filesystem::exists(data / "secrets" / (id + ".toml"), error))
+        return std::map<std::string, std::string>();
+    return read_secrets(data, id);
+}
+
+Result<RepositoryAccess> access_to(const std::filesystem::path& data, const Plan& plan) {
+    TRY(auto access, access_to(data, plan.repository, plan.engine, plan.location));
+    access.read_only = plan.run_by != RunBy::tilsyn;
+    return access;
 }
 
 Result<RepositoryAccess> access_to(const std::filesystem::path& data, const std::string& repository,

@@ -72,12 +72,6 @@ Result<void> begin(db::Connection& connection) {
     return {};
 }
 
-std::string with_password(const PostgresAddress& address) {
-    if (address.password.empty()) return address.url;
-    return address.url + (address.url.find('?') == std::string::npos ? "?" : "&") +
-           "password=" + percent_encoded(address.password);
-}
-
 // For libpq's own programs.
 void add_password(net::ProcessRequest& request, const PostgresAddress& address) {
     if (address.password.empty()) return;
@@ -185,9 +179,15 @@ Result<PostgresAddress> postgres_address(const std::string& data_set, const std:
     return PostgresAddress{url, std::move(password)};
 }
 
+std::string connection_text(const PostgresAddress& address) {
+    if (address.password.empty()) return address.url;
+    return address.url + (address.url.find('?') == std::string::npos ? "?" : "&") +
+           "password=" + percent_encoded(address.password);
+}
+
 Result<json> dump_postgres(const std::string& data_set, const PostgresAddress& address,
                            const std::filesystem::path& dump, Deadline deadline) {
-    TRY(const auto connection, db::open({db::Engine::postgres, with_password(address)}, db::Access::read_only));
+    TRY(const auto connection, db::open({db::Engine::postgres, connection_text(address)}, db::Access::read_only));
     TRY_VOID(begin(*connection));
     TRY(const auto snapshot, connection->one("SELECT pg_catalog.pg_export_snapshot()"));
     TRY(auto counted, count(*connection));

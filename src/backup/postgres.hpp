@@ -19,6 +19,9 @@ struct PostgresAddress {
 // Code::invalid: not such an address, or one that holds a password.
 Result<PostgresAddress> postgres_address(const std::string& data_set, const std::string& url, std::string password);
 
+// With its password, for libpq in this process; it goes into no argument and no log.
+std::string connection_text(const PostgresAddress& address);
+
 // Writes the dump (pg_dump's own format) and the roles beside it. What was counted in the snapshot:
 // {"engine": "postgresql", "version": 15, "tables": {"schema.name": {"rows": n, "sum": "..."}}, "sequences": {...}}
 Result<nlohmann::json> dump_postgres(const std::string& data_set, const PostgresAddress& address,

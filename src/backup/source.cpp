@@ -49,14 +49,6 @@ std::string real_path(const std::string& path) {
     return error ? path : (folder / given.filename()).string();
 }
 
-// A database may need no password: what lets in is then the account that Tilsyn runs as.
-Result<std::map<std::string, std::string>> read_secrets_if_any(const std::filesystem::path& data,
-                                                               const std::string& id) {
-    if (std::error_code error; !std::filesystem::exists(data / "secrets" / (id + ".toml"), error))
-        return std::map<std::string, std::string>();
-    return read_secrets(data, id);
-}
-
 // A copy of a database in the staging folder, and what is in it.
 Result<void> stage(const std::filesystem::path& from, const std::filesystem::path& to, Prepared& out,
                    Deadline deadline) {
@@ -115,14 +107,27 @@ std::vector<std::string> own_files() {
             "witnesses", "tsa.toml", "secrets", "hooks",      "backup/manifests"};
 }
 
+Result<std::vector<std::string>> must_hold_of(const Plan& plan) {
+    std::vector<std::string> out;
+    for (const auto& path : plan.must_hold) {
+        TRY(const auto wanted, make_roots({real_path(path)}));
+        out.push_back(wanted.paths.front());
+    }
+    return out;
+}
+
+bool is_much_less(const Amount& before, const Amount& now) {
+    constexpr std::int64_t too_few_to_tell = 10, a_day_of_work = 50;  // files
+    if (before.files < too_few_to_tell) return false;
+    return now.files * 2 < before.files || now.bytes * 2 < before.bytes ||
+           (now.files * 5 < before.files * 4 && before.files - now.files > a_day_of_work);
+}
+
 Result<Prepared> prepare_source(const Plan& plan, const std::filesystem::path& data, const db::Location& own_database,
                                 const std::filesystem::path& staging, Deadline deadline) {
     Prepared out;
     TRY(out.exclusions, exclusions_of(plan));
-    for (const auto& path : plan.must_hold) {
-        TRY(const auto wanted, make_roots({real_path(path)}));
-        out.must_hold.push_back(wanted.paths.front());
-    }
+    TRY(out.must_hold, must_hold_of(plan));
     TRY_VOID(run_hook(plan, data, "before", deadline));
     std::vector<std::string> paths;
     switch (plan.source) {

@@ -21,6 +21,16 @@ struct Prepared {
     nlohmann::json databases = nlohmann::json::object();
 };
 
+// What must be in a set of the plan, as in a manifest.
+Result<std::vector<std::string>> must_hold_of(const Plan& plan);
+
+// Is there suddenly so much less that a person should look? Less than half the files or bytes, or a fifth fewer files
+// and more than fifty.
+struct Amount {
+    std::int64_t files = 0, bytes = 0;
+};
+bool is_much_less(const Amount& before, const Amount& now);
+
 // `data`: the data folder. `staging`: an empty folder of ours, for copies. Runs the hook ("before").
 Result<Prepared> prepare_source(const Plan& plan, const std::filesystem::path& data, const db::Location& own_database,
                                 const std::filesystem::path& staging, Deadline deadline);

@@ -8,7 +8,7 @@ using nlohmann::json;
 
 Result<std::vector<Facts>> collect_plans(
     const CollectRequest& request,
-    const std::function<Result<json>(db::Connection& reader, const backup::Plan& plan)>& see) {
+    const std::function<Result<json>(db::Connection& reader, const backup::Plan& plan)>& see, bool only_read) {
     constexpr std::string_view prefix = "backup-plans/";
     TRY(const auto reader, request.environment->readers->get(request.deadline));
     reader->set_deadline(request.deadline);
@@ -24,7 +24,7 @@ Result<std::vector<Facts>> collect_plans(
                 if (row) set["criticality"] = row->text(0);
             }
             const auto plan = backup::plan_from(subject.id.substr(prefix.size()), subject.fields, set);
-            if (plan.ours) {
+            if (plan.run_by != backup::RunBy::elsewhere && !(only_read && plan.run_by == backup::RunBy::reported)) {
                 TRY(facts.seen, see(*reader, plan));
                 facts.seen["ours"] = true;
             }

@@ -9,10 +9,11 @@
 namespace tilsyn::checks {
 
 // Calls `see` for each subject with its plan, as the registers have it now; a subject that is no plan that Tilsyn
-// carries out gets facts that say so ({"ours": false}).
+// knows of gets facts that say so ({"ours": false}).
 Result<std::vector<Facts>> collect_plans(
     const CollectRequest& request,
-    const std::function<Result<nlohmann::json>(db::Connection& reader, const backup::Plan& plan)>& see);
+    const std::function<Result<nlohmann::json>(db::Connection& reader, const backup::Plan& plan)>& see,
+    bool only_read = false);  // not those whose sets Tilsyn cannot read, and is only told of
 
 // The first reason of {"why": [{"key", "params", "detail"}]}; nullopt: none is given.
 std::optional<Message> first_reason(const nlohmann::json& details);

@@ -157,6 +157,21 @@ class Schemas {
                                    : value.is_null();
     }
     void check(const json& schema, const json& value, const std::string& path, std::vector<std::string>& found) const {
+        if (schema.contains("oneOf")) {
+            std::size_t fitting = 0;
+            std::vector<std::string> closest;
+            for (const auto& one : schema["oneOf"]) {
+                std::vector<std::string> against;
+                check(resolve(one), value, path, against);
+                if (against.empty())
+                    ++fitting;
+                else if (closest.empty() || one.contains("$ref"))
+                    closest = std::move(against);
+            }
+            if (fitting == 0) found.insert(found.end(), closest.begin(), closest.end());
+            if (fitting > 1) found.push_back(path + ": fits several of " + schema["oneOf"].dump());
+            return;
+        }
         if (schema.contains("type")) {
             const auto& type = schema["type"];
             const bool fits = type.is_string()

@@ -153,7 +153,10 @@ class Borg final : public Engine {
     Result<void> check(unsigned part, unsigned parts, const Watch& watch) override {
         // It reads all or nothing: all of it on the first part, and on the others what can be had without reading.
         std::vector<std::string> arguments{"check"};
-        if (parts <= 1 || part == 1) arguments.push_back("--verify-data");
+        if (access_.read_only)  // looking into archives writes to the repository; its sums are enough to find rot
+            arguments = {"--bypass-lock", "check", "--repository-only"};
+        else if (parts <= 1 || part == 1)
+            arguments.push_back("--verify-data");
         TRY(const auto called, run(std::move(arguments), watch));
         if (called.code != 0) return failed(access_, called, checking);
         return {};
@@ -174,12 +177,15 @@ class Borg final : public Engine {
     }
 
     Result<int> unlock(const Watch& watch) override {
+        if (access_.read_only) return 0;
         // Locks of processes that are gone borg removes by itself, when they were of this machine. One that stays is
         // held, or is another machine's: break-lock would tear a running backup apart, so that is left to a person.
         TRY(const auto probe, run({"--lock-wait", "5", "list", "--json"}, watch));
         if (probe.code != 0) return failed(access_, probe, meanings);
         return 0;
     }
+
+    bool tells_refused_removal() const override { return false; }
 
     Tolerance tolerance() const override {
         // 1.2 keeps no time before 1970, and none after 2^31 seconds and a day.

@@ -32,6 +32,7 @@ struct RepositoryAccess {
     std::filesystem::path work;  // a folder of ours: caches, and what the engine remembers of the repository
     std::string password;
     std::map<std::string, std::string> credentials;  // "access_key", "secret_key", "user", "user_password"
+    bool read_only = false;  // somebody else writes to it: nothing in it is changed, and no lock is taken or removed
     std::filesystem::path ssh_key, known_hosts, ca;  // files; empty: what the system has
 };
 
@@ -94,6 +95,9 @@ class Engine {
     virtual Result<void> forget(const std::vector<std::string>& sets, const Watch& watch) = 0;
     // Locks that nobody holds any more, removed; how many there were. Only for one who knows that no other job runs.
     virtual Result<int> unlock(const Watch& watch) = 0;
+    // Does a set that could not be removed stay to be seen? Where removals are only written down, to be made good
+    // later by somebody else, it does not.
+    virtual bool tells_refused_removal() const { return true; }
     // What a restore by this engine cannot keep.
     virtual Tolerance tolerance() const { return {}; }
 };

@@ -6,6 +6,7 @@
 #include <random>
 #include <thread>
 
+#include "backup/engines/canary.hpp"
 #include "backup/engines/engine.hpp"
 #include "backup/manifest/made_tree.hpp"
 #include "base/file.hpp"
@@ -226,6 +227,19 @@ TEST_F(BehindRest, AServerThatOnlyTakesKeepsWhatItHas) {
     EXPECT_TRUE(engine->store(request("run2"), watch()));
     EXPECT_FALSE(engine->forget({first->set}, {Deadline::in(5s)}));  // restic tries again and again
     EXPECT_EQ(engine->sets(watch())->size(), 2u);
+}
+TEST_F(BehindRest, WhetherSetsCanBeRemovedIsTriedWithOneOfOurOwn) {
+    const auto engine = open();
+    ASSERT_TRUE(engine->create(watch()));
+    ASSERT_TRUE(engine->store(request("run1"), watch()));
+    EXPECT_EQ(try_removal(*engine, access.work, watch()).value(), Removal::allowed);
+    EXPECT_EQ(engine->sets(watch())->size(), 1u);  // all that went was the one it was tried with
+    server.reset();
+    serve({"--append-only"});
+    for (int again = 0; again < 2; ++again) {
+        EXPECT_EQ(try_removal(*engine, access.work, watch(), 4s).value(), Removal::refused);
+        EXPECT_EQ(engine->sets(watch())->size(), 2u);  // that one stays, and is used again
+    }
 }
 TEST_F(BehindRest, NobodyAnswers) {
     server.reset();

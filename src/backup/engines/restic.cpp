@@ -158,6 +158,7 @@ class Restic final : public Engine {
             parts <= 1 ? "--read-data" : "--read-data-subset=" + std::to_string(part) + "/" + std::to_string(parts);
         for (const auto& arguments : {std::vector<std::string>{"check"}, {"check", data}}) {
             auto made = prepared(arguments);
+            if (access_.read_only) made.arguments.emplace_back("--no-lock");
             made.environment.emplace_back("TMPDIR", access_.work.string());
             TRY(const auto called, read(std::move(made), watch));
             if (called.code != 0 || called.output.find("no errors were found") == std::string::npos)
@@ -179,6 +180,7 @@ class Restic final : public Engine {
     }
 
     Result<int> unlock(const Watch& watch) override {
+        if (access_.read_only) return 0;
         const auto locks = [&]() -> Result<int> {
             TRY(const auto called, run({"list", "locks", "--no-lock", "-q"}, watch));
             if (called.code != 0) return failed(access_, called, meanings);

@@ -78,7 +78,8 @@ class Judge {
 
     Result<void> not_restored(const Entry& was) {
         if (!counts(was)) return {};
-        if (was.moved == Moved::gone || was.moved == Moved::appeared)
+        if (was.type == Type::socket) return {};  // it holds nothing, and whoever listens makes it anew: none keeps it
+        if (was.moved == Moved::gone || unknown_then(was))
             ++out.moved;
         else if (was.trouble.empty())  // what could not be read was said when the backup was made
             out.add(Difference::missing, was.path);
@@ -86,11 +87,12 @@ class Judge {
     }
 
     void only_restored(const Entry& is) {
-        // A file that came and went while the backup ran leaves its trace on its folder alone.
+        leave_folders(is.path);
+        // What came and went while the backup ran leaves its trace on the folder it was in alone.
         const auto slash = is.path.rfind('/');
         const auto folder = slash == is.path.npos ? std::string_view() : std::string_view(is.path).substr(0, slash);
         if (!unsettled_.empty() && std::ranges::any_of(unsettled_, [&](const auto& path) { return folder == path; }))
-            ++out.moved;
+            came_and_went(is);
         else
             out.add(Difference::extra, is.path);
     }
@@ -108,6 +110,7 @@ class Judge {
             return;
         }
         if (was.moved != Moved::no) ++out.moved;
+        if (unknown_then(was)) return;
         if (was.type == Type::file && !content(was, is)) return;
         if (was.type == Type::link && was.target != is.target && was.moved == Moved::no)
             out.add(Difference::target, was.path, escape_path(was.target) + " → " + escape_path(is.target));
@@ -118,6 +121,14 @@ class Judge {
     }
 
   private:
+    // What it held when the engine read it, if it was there at all, nobody has seen.
+    static bool unknown_then(const Entry& was) { return was.moved == Moved::appeared || was.moved == Moved::later; }
+
+    void came_and_went(const Entry& is) {
+        ++out.moved;
+        if (is.type == Type::folder) unsettled_.push_back(is.path);  // and all that was in it
+    }
+
     bool counts(const Entry& was) {
         if (request_.chosen && !request_.chosen(was)) {
             ++out.skipped;

@@ -11,7 +11,8 @@ namespace tilsyn::backup {
 namespace {
 
 constexpr std::array<std::string_view, 7> type_words{"file", "dir", "link", "fifo", "socket", "char", "block"};
-constexpr std::array<std::string_view, 7> moved_words{"no", "grown", "replaced", "touched", "torn", "gone", "appeared"};
+constexpr std::array<std::string_view, 8> moved_words{"no",   "grown", "replaced", "touched",
+                                                      "torn", "gone",  "appeared", "later"};
 constexpr std::int64_t second = 1'000'000'000;
 constexpr std::size_t longest_text = 64 * 1024;
 

@@ -31,6 +31,7 @@ enum class Moved : std::uint8_t {
     torn,      // changed in place: what the engine read may be neither the old nor the new
     gone,      // no longer there
     appeared,  // not there before
+    later,     // changed after the set was made that it is held against: what it was then is not known
 };
 std::string_view to_string(Moved moved);
 

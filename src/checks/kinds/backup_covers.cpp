@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "backup/manifest/entry.hpp"
+#include "backup/plan.hpp"
+#include "backup/postgres_server.hpp"
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "checks/kind.hpp"
@@ -56,8 +59,12 @@ const policy::KindSpec& spec() {
             {.name = "not_data",
              .type = ParamType::text_list,
              .default_value = "[]",
-             .help = {"Whole paths that need no backup, with all below them. Say why in the control's `why`.",
-                      "Hele stier, der ikke skal tages kopi af, med alt derunder. Skriv hvorfor i kontrollens `why`."},
+             .help =
+                 {"Whole paths, with all below them, and names of databases that need no backup. Say why in the "
+                  "control's "
+                  "`why`.",
+                  "Hele stier, med alt derunder, og navne på databaser, der ikke skal tages kopi af. Skriv hvorfor i "
+                  "kontrollens `why`."},
              .example = "[\"/home/build\"]"}};
         s.mode = policy::Mode::batch;
         return s;
@@ -113,19 +120,51 @@ Result<void> add_mounts(const std::string& root, std::set<std::string>& found) {
 struct Planned {
     std::vector<std::string> paths;
     bool postgres = false, own = false;
+    std::vector<std::pair<std::string, std::string>> databases;  // data set and address
 };
 Result<Planned> planned(db::Connection& reader) {
-    TRY(const auto rows,
-        reader.query("SELECT d.paths, d.source FROM data_sets d WHERE d.status = 'in_use' AND EXISTS (SELECT 1 FROM "
-                     "backup_plans p WHERE p.data_set = d.id AND p.status = 'in_use')"));
+    TRY(const auto rows, reader.query("SELECT d.paths, d.source, d.id, d.database FROM data_sets d WHERE d.status = "
+                                      "'in_use' AND EXISTS (SELECT 1 FROM "
+                                      "backup_plans p WHERE p.data_set = d.id AND p.status = 'in_use')"));
     Planned out;
     for (const auto& row : rows.rows) {
         for (const auto path : split(row.text(0), '|'))
             if (!trim(path).empty()) out.paths.emplace_back(trim(path));
         out.postgres = out.postgres || row.text(1) == "postgresql";
+        if (row.text(1) == "postgresql" && !row.null(3)) out.databases.emplace_back(row.text(2), row.text(3));
         out.own = out.own || row.text(1) == "tilsyn";
     }
     return out;
+}
+
+// Each server that a plan dumps a database of is asked for all that it has. Found ones are called after the first data
+// set on it: "postgresql database NAME beside DATA-SET".
+json databases_beside(const Planned& plans, const std::string& data_folder, Deadline deadline) {
+    struct Server {
+        std::string beside;
+        std::vector<std::string> all, planned;
+    };
+    std::map<std::string, Server> servers;
+    auto silent = json::array();
+    for (const auto& [data_set, url] : plans.databases) {
+        const auto secrets = backup::read_secrets_if_any(data_folder, data_set);
+        const auto password = secrets && secrets->contains("password") ? secrets->at("password") : std::string();
+        const auto address = backup::postgres_address(data_set, url, password);
+        const auto seen = address ? backup::look_at_server(*address, deadline)
+                                  : Result<backup::PostgresServer>(std::unexpected(address.error()));
+        if (!seen) {
+            silent.push_back(data_set);
+            continue;
+        }
+        auto& server = servers.try_emplace(seen->identity, Server{data_set, seen->databases, {}}).first->second;
+        server.planned.push_back(seen->database);
+    }
+    auto found = json::array();
+    for (const auto& [_, server] : servers)
+        for (const auto& name : server.all)
+            if (std::ranges::find(server.planned, name) == server.planned.end())
+                found.push_back({{"database", name}, {"beside", server.beside}});
+    return {{"found", std::move(found)}, {"silent", std::move(silent)}};
 }
 
 Result<std::vector<Facts>> collect(const CollectRequest& request) {
@@ -139,6 +178,7 @@ Result<std::vector<Facts>> collect(const CollectRequest& request) {
     TRY(const auto plans, planned(*reader));
     Facts facts;
     facts.seen = {{"found", found}, {"planned", plans.paths}, {"postgresql", plans.postgres}};
+    facts.seen["databases"] = databases_beside(plans, environment.data_folder, request.deadline);
     if (plans.own) facts.seen["own"] = std::filesystem::absolute(environment.data_folder).lexically_normal().string();
     return std::vector<Facts>(request.subjects.size(), facts);
 }
@@ -157,8 +197,16 @@ Judgement judge(const policy::Control& control, const Facts& facts, Timestamp) {
     for (const auto& place : found)
         if (std::ranges::none_of(covered, [&](const std::string& path) { return backup::is_within(place, path); }))
             bare.push_back(backup::escape_path(place));
+    for (const auto& item : seen.value("/databases/found"_json_pointer, json::array())) {
+        const auto name = item.value("database", "");
+        if (std::ranges::find(left, name) == left.end())
+            bare.push_back("postgresql:" + backup::escape_path(name) + " (" + item.value("beside", "") + ")");
+    }
     auto details = seen;
     details["in_no_plan"] = bare;
+    const auto silent = seen.value("/databases/silent"_json_pointer, std::vector<std::string>());
+    if (bare.empty() && !silent.empty())
+        return {Outcome::unknown, msg("checks.backup-covers-silent", {{"data_sets", join(silent, ", ")}}), details};
     if (bare.empty())
         return {Outcome::pass, msg("checks.backup-covers", {{"count", std::to_string(found.size())}}), details};
     const auto count = bare.size();

@@ -18,9 +18,9 @@ class BackupCovers : public testing::TestWithParam<db::Engine> {
   protected:
     BackupCovers() : database_(GetParam()), readers_(database_.location(), db::Access::read_only, 2) {
         connection_ = db::open(database_.location(), db::Access::read_write).value();
-        EXPECT_TRUE(
-            connection_->script("CREATE TABLE data_sets(id TEXT, status TEXT, paths TEXT, source TEXT); CREATE TABLE "
-                                "backup_plans(data_set TEXT, status TEXT)"));
+        EXPECT_TRUE(connection_->script(
+            "CREATE TABLE data_sets(id TEXT, status TEXT, paths TEXT, source TEXT, database TEXT); CREATE TABLE "
+            "backup_plans(data_set TEXT, status TEXT)"));
         put("proc/self/mountinfo",
             mounts("/ ext4") + mounts("/proc proc") + mounts("/run tmpfs") + mounts("/boot/efi vfat"));
     }
@@ -34,8 +34,9 @@ class BackupCovers : public testing::TestWithParam<db::Engine> {
                point_and_type.substr(blank + 1) + " /dev/vda rw\n";
     }
     void plan(const std::string& id, const std::string& paths, const std::string& source = "files",
-              const std::string& status = "in_use") {
-        EXPECT_TRUE(connection_->execute("INSERT INTO data_sets VALUES(?, 'in_use', ?, ?)", {id, paths, source}));
+              const std::string& status = "in_use", const db::Value& address = db::Null{}) {
+        EXPECT_TRUE(
+            connection_->execute("INSERT INTO data_sets VALUES(?, 'in_use', ?, ?, ?)", {id, paths, source, address}));
         EXPECT_TRUE(connection_->execute("INSERT INTO backup_plans VALUES(?, ?)", {id, status}));
     }
     std::string look(const std::string& more = {}) {
@@ -52,10 +53,12 @@ class BackupCovers : public testing::TestWithParam<db::Engine> {
                                .environment = &environment};
         const auto facts = find_kind("backup_covers")->collect(request);
         if (!facts) return "unknown: " + render(facts.error(), Lang::en);
+        seen_ = facts->front().seen;
         const auto judgement = find_kind("backup_covers")->judge(control, facts->front(), now);
         return std::string(to_string(judgement.outcome)) + ": " + render(judgement.why, Lang::en);
     }
 
+    nlohmann::json seen_;  // at the last look
     test::TemporaryFolder root_;
     test::FreshDatabase database_;
     std::unique_ptr<db::Connection> connection_;
@@ -105,6 +108,26 @@ TEST_P(BackupCovers, FindsDatabasesAndVolumes) {
         "fail: 2 places with data on this machine are in no plan: /var/lib/docker/volumes/shop, /var/lib/postgresql");
     plan("shop-db", "", "postgresql");
     EXPECT_EQ(look(), "fail: 1 place with data on this machine is in no plan: /var/lib/docker/volumes/shop");
+}
+TEST_P(BackupCovers, FindsATenantThatWasAddedAndNeverPlanned) {
+    test::PostgresServer server;
+    const auto admin = db::open({db::Engine::postgres, server.url("postgres")}, db::Access::read_write).value();
+    const auto add = [&](const std::string& name) {
+        ASSERT_TRUE(admin->execute("CREATE DATABASE " + name));
+        const auto inside = db::open({db::Engine::postgres, server.url(name)}, db::Access::read_write).value();
+        ASSERT_TRUE(inside->execute("CREATE TABLE vouchers(id int)"));
+    };
+    add("tenant_a");
+    ASSERT_TRUE(admin->execute("CREATE DATABASE empty_one"));
+    plan("a", "", "postgresql", "in_use", server.url("tenant_a"));
+    EXPECT_EQ(look().substr(0, 5), "pass:") << look();
+    add("tenant_b");
+    EXPECT_EQ(look(), "fail: 1 place with data on this machine is in no plan: postgresql:tenant_b (a)");
+    EXPECT_EQ(look("not_data = [\"tenant_b\"]").substr(0, 5), "pass:");
+    plan("b", "", "postgresql", "in_use", server.url("tenant_b"));
+    EXPECT_EQ(look().substr(0, 5), "pass:");
+    server.stop(true);
+    EXPECT_EQ(look().substr(0, 8), "unknown:") << "a server that does not answer may have anything: " << seen_;
 }
 TEST_P(BackupCovers, DoesNotKnowWithoutTheMounts) {
     std::filesystem::remove(root_.path() / "proc/self/mountinfo");

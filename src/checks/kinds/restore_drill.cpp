@@ -42,23 +42,27 @@ json as_json(const backup::Drill& drill) {
             {"faults", drill.faults},
             {"lost", drill.lost},
             {"took_ms", drill.took_ms},
+            {"alone", details.is_object() && details.value("alone", false)},
             {"owners", details.is_object() && details.value("owners", false)},
             {"why", details.is_object() ? details.value("why", json::array()) : json::array()}};
 }
 
 Result<std::vector<Facts>> collect(const CollectRequest& request) {
-    return collect_plans(request, [](db::Connection& reader, const backup::Plan& plan) -> Result<json> {
-        TRY(const auto drills, backup::drills_of(reader, plan.id));
-        json seen{{"every_s", std::chrono::duration_cast<std::chrono::seconds>(plan.drill_every).count()}};
-        for (const auto& drill : drills) {
-            if (drill.outcome == "running") continue;
-            const auto* name = drill.extent == backup::Extent::full ? "full" : "sample";
-            if (!seen.contains(name)) seen[name] = as_json(drill);
-            if (drill.extent == backup::Extent::full && drill.outcome == "pass" && !seen.contains("passed"))
-                seen["passed"] = as_json(drill);
-        }
-        return seen;
-    });
+    return collect_plans(
+        request,
+        [](db::Connection& reader, const backup::Plan& plan) -> Result<json> {
+            TRY(const auto drills, backup::drills_of(reader, plan.id));
+            json seen{{"every_s", std::chrono::duration_cast<std::chrono::seconds>(plan.drill_every).count()}};
+            for (const auto& drill : drills) {
+                if (drill.outcome == "running") continue;
+                const auto* name = drill.extent == backup::Extent::full ? "full" : "sample";
+                if (!seen.contains(name)) seen[name] = as_json(drill);
+                if (drill.extent == backup::Extent::full && drill.outcome == "pass" && !seen.contains("passed"))
+                    seen["passed"] = as_json(drill);
+            }
+            return seen;
+        },
+        true);
 }
 
 Judgement judge(const policy::Control&, const Facts& facts, Timestamp now) {
@@ -82,7 +86,9 @@ Judgement judge(const policy::Control&, const Facts& facts, Timestamp now) {
                 seen};
     const auto& drill = seen["passed"];
     return {Outcome::pass,
-            msg(drill.value("owners", false) ? "checks.drill-good" : "checks.drill-good-no-owners",
+            msg(drill.value("alone", false)    ? "checks.drill-good-alone"
+                : drill.value("owners", false) ? "checks.drill-good"
+                                               : "checks.drill-good-no-owners",
                 {{"at", format_utc_seconds(*passed)},
                  {"count", std::to_string(drill.value("files", std::int64_t{0}))},
                  {"took", format_duration(std::chrono::ceil<std::chrono::seconds>(

@@ -1,0 +1,50 @@
+#include "backup/postgres_server.hpp"
+
+#include "backup/engines/call.hpp"
+#include "db/db.hpp"
+
+namespace tilsyn::backup {
+namespace {
+
+// The same address, of another database.
+std::string with_database(const std::string& url, const std::string& database) {
+    const auto host = url.find("://") + 3;
+    const auto path = std::min(url.find_first_of("/?", host), url.size());
+    const auto rest = url.find('?', path);
+    return url.substr(0, path) + "/" + percent_encoded(database) + (rest == url.npos ? "" : url.substr(rest));
+}
+
+// One that cannot be looked into is taken to hold something.
+bool holds_something(const PostgresAddress& address, Deadline deadline) {
+    const auto connection = db::open({db::Engine::postgres, connection_text(address)}, db::Access::read_only);
+    if (!connection) return true;
+    (*connection)->set_deadline(deadline);
+    const auto any = (*connection)
+                         ->one(
+                             "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
+                             "c.relnamespace WHERE c.relkind "
+                             "IN ('r', 'p', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND "
+                             "n.nspname !~ '^pg_toast' "
+                             "LIMIT 1");
+    return !any || any->has_value();
+}
+
+}  // namespace
+
+Result<PostgresServer> look_at_server(const PostgresAddress& address, Deadline deadline) {
+    TRY(const auto connection, db::open({db::Engine::postgres, connection_text(address)}, db::Access::read_only));
+    connection->set_deadline(deadline);
+    // To the microsecond, when it was started: one may be called localhost here and db1 there.
+    TRY(const auto self, connection->one("SELECT pg_catalog.pg_postmaster_start_time()::text, "
+                                         "pg_catalog.current_database()::text"));
+    PostgresServer out{.identity = self->text(0), .database = self->text(1), .databases = {}};
+    TRY(const auto all, connection->query("SELECT datname::text FROM pg_catalog.pg_database WHERE datallowconn AND NOT "
+                                          "datistemplate ORDER BY datname"));
+    for (const auto& row : all.rows)
+        if (row.text(0) == out.database ||
+            holds_something({with_database(address.url, row.text(0)), address.password}, deadline))
+            out.databases.push_back(row.text(0));
+    return out;
+}
+
+}  // namespace tilsyn::backup
