@@ -112,6 +112,7 @@ class BackUp {
             (void)release_source(plan_, house_.data, deadline_);
             return std::unexpected(std::move(prepared).error());
         }
+        why_not_whole_ = prepared->why_not_whole;
         if (!prepared->databases.empty()) details_["databases"] = prepared->databases;
         const auto stored = store(*engine, *prepared);
         const auto released = release_source(plan_, house_.data, deadline_);
@@ -189,6 +190,7 @@ class BackUp {
 
     Result<void> judge() {
         const auto why = [&](const Message& message) { details_.why(message); };
+        for (const auto& message : why_not_whole_) why(message);
         if (stored_.unread_count > 0)
             why(msg("backup.why-engine-unread",
                     {{"count", std::to_string(stored_.unread_count)}, {"path", escape_path(stored_.unread.front())}}));
@@ -237,6 +239,7 @@ class BackUp {
     std::vector<Set> earlier_;
     bool held_before_ = true;
     std::optional<Reading> reading_;
+    std::vector<Message> why_not_whole_;
     std::vector<std::string> rotted_, empty_;
 };
 

@@ -40,6 +40,7 @@ Source source_of(std::string_view text) {
     if (text == "files") return Source::files;
     if (text == "sqlite") return Source::sqlite;
     if (text == "postgresql") return Source::postgresql;
+    if (text == "mariadb") return Source::mariadb;
     if (text == "tilsyn") return Source::tilsyn;
     return Source::none;
 }

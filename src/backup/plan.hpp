@@ -19,7 +19,7 @@
 
 namespace tilsyn::backup {
 
-enum class Source { none, files, sqlite, postgresql, tilsyn };
+enum class Source { none, files, sqlite, postgresql, mariadb, tilsyn };
 
 // Who makes the sets.
 enum class RunBy {

@@ -1,14 +1,9 @@
 #include "backup/postgres.hpp"
 
-#include <pwd.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <condition_variable>
-#include <mutex>
-#include <thread>
-
 #include "backup/engines/call.hpp"
+#include "backup/scratch_server.hpp"
 #include "base/file.hpp"
 #include "db/db.hpp"
 #include "net/process.hpp"
@@ -17,7 +12,6 @@ namespace tilsyn::backup {
 namespace {
 
 using nlohmann::json;
-using std::chrono::milliseconds;
 
 // As pg_dump itself pins them: the text of a value is the same wherever it is read.
 constexpr std::string_view pinned[] = {
@@ -96,73 +90,8 @@ std::string server_program(int version, const char* name) {
     return "/usr/lib/postgresql/" + std::to_string(version) + "/bin/" + name;
 }
 
-// PostgreSQL refuses to run as root.
-std::vector<std::string> as_nobody_special(std::vector<std::string> command) {
-    if (::geteuid() != 0) return command;
-    command.insert(command.begin(), {"setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"});
-    return command;
-}
-
-// A server that lives as long as this does: as a child of a thread of ours, so that it dies with us, too.
-class ScratchServer {
-  public:
-    ScratchServer(int version, std::filesystem::path folder, Deadline deadline)
-        : folder_(std::move(folder)), deadline_(deadline), thread_([this, version] { run(version); }) {}
-    ~ScratchServer() {
-        stopping_ = true;
-        thread_.join();
-    }
-    ScratchServer(const ScratchServer&) = delete;
-    ScratchServer& operator=(const ScratchServer&) = delete;
-
-    std::string url(const std::string& database) const {
-        return "postgresql:///" + database + "?user=tilsyn_drill&host=" + folder_.string();
-    }
-    Result<void> wait() {
-        const auto limit = Deadline::in(std::chrono::seconds(60));
-        std::unique_lock lock(mutex_);
-        while (!ended_ && !limit.passed()) {
-            lock.unlock();
-            const bool answers = db::open({db::Engine::postgres, url("postgres")}, db::Access::read_only).has_value();
-            lock.lock();
-            if (answers) return {};
-            changed_.wait_for(lock, milliseconds(50));
-        }
-        return fail(Code::unavailable, "backup.scratch-server").detail(said_);
-    }
-
-  private:
-    void run(int version) {
-        net::ProcessRequest request;
-        request.arguments = as_nobody_special({server_program(version, "postgres"), "-D", (folder_ / "data").string(),
-                                               "-k", folder_.string(), "-c", "listen_addresses=", "-c", "fsync=off",
-                                               "-c", "full_page_writes=off", "-c", "autovacuum=off"});
-        request.folder = folder_;
-        request.limits.nice = 5;
-        request.stopping = [this] { return stopping_.load(); };
-        const auto ended = net::run_process(request, deadline_);
-        const std::scoped_lock lock(mutex_);
-        ended_ = true;
-        said_ = ended ? last_words(ended->error.text) : ended.error().detail;
-        changed_.notify_all();
-    }
-
-    std::filesystem::path folder_;
-    Deadline deadline_;
-    std::atomic<bool> stopping_ = false;
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    bool ended_ = false;
-    std::string said_;
-    std::thread thread_;
-};
-
-Result<void> give_to_postgres(const std::filesystem::path& path) {
-    if (::geteuid() != 0) return {};
-    const passwd* user = ::getpwnam("postgres");
-    if (user == nullptr || ::chown(path.c_str(), user->pw_uid, user->pw_gid) != 0)
-        return fail(Code::unavailable, "backup.scratch-server").detail("no user postgres");
-    return {};
+std::string url_of(const std::filesystem::path& folder, const std::string& database) {
+    return "postgresql:///" + database + "?user=tilsyn_drill&host=" + folder.string();
 }
 
 }  // namespace
@@ -219,31 +148,35 @@ Result<json> restore_postgres(const json& was, const std::filesystem::path& dump
     const auto version = was.value("version", 0);
     if (::access(server_program(version, "postgres").c_str(), X_OK) != 0)
         return fail(Code::unsupported, "backup.no-postgres", {{"version", std::to_string(version)}});
-    TRY_VOID(give_to_postgres(scratch));
+    TRY_VOID(give_to("postgres", scratch));
     net::ProcessRequest init;
-    init.arguments = as_nobody_special({server_program(version, "initdb"), "-D", (scratch / "data").string(), "-U",
-                                        "tilsyn_drill", "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8"});
+    init.arguments = as_account("postgres", {server_program(version, "initdb"), "-D", (scratch / "data").string(), "-U",
+                                             "tilsyn_drill", "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8"});
     init.folder = scratch;
     TRY(const auto made, call(std::move(init), {deadline}));
     if (made.code != 0) return fail(Code::unavailable, "backup.scratch-server").detail(last_words(made.error));
-    ScratchServer server(version, scratch, deadline);
-    TRY_VOID(server.wait());
+    const auto url = [&](const std::string& database) { return url_of(scratch, database); };
+    ScratchServer server(as_account("postgres", {server_program(version, "postgres"), "-D", (scratch / "data").string(),
+                                                 "-k", scratch.string(), "-c", "listen_addresses=", "-c", "fsync=off",
+                                                 "-c", "full_page_writes=off", "-c", "autovacuum=off"}),
+                         scratch, deadline);
+    TRY_VOID(server.wait(
+        [&] { return db::open({db::Engine::postgres, url("postgres")}, db::Access::read_only).has_value(); }));
     // Roles that are there already, and settings that this server does not have, are no faults of the dump.
     net::ProcessRequest roles;
-    roles.arguments = {"psql", "-X", "-q", "--no-password", "-f", dump.string() + ".roles.sql", server.url("postgres")};
+    roles.arguments = {"psql", "-X", "-q", "--no-password", "-f", dump.string() + ".roles.sql", url("postgres")};
     TRY_VOID(call(std::move(roles), {deadline}));
     net::ProcessRequest restore;
-    restore.arguments = {
-        "pg_restore", "--no-password", "--create", "--exit-on-error", "--dbname=" + server.url("postgres"),
-        dump.string()};
+    restore.arguments = {"pg_restore", "--no-password", "--create", "--exit-on-error", "--dbname=" + url("postgres"),
+                         dump.string()};
     TRY(const auto restored, call(std::move(restore), {deadline}));
     if (restored.code != 0) return fail(Code::corrupt, "backup.dump-not-restored").detail(last_words(restored.error));
     // It has the name that it had: the one database that the server did not begin with.
-    TRY(const auto postgres, db::open({db::Engine::postgres, server.url("postgres")}, db::Access::read_only));
+    TRY(const auto postgres, db::open({db::Engine::postgres, url("postgres")}, db::Access::read_only));
     TRY(const auto name, postgres->one("SELECT datname::text FROM pg_catalog.pg_database WHERE NOT datistemplate ORDER "
                                        "BY datname = 'postgres', datname"));
     TRY(const auto connection,
-        db::open({db::Engine::postgres, server.url(name ? name->text(0) : "postgres")}, db::Access::read_only));
+        db::open({db::Engine::postgres, url(name ? name->text(0) : "postgres")}, db::Access::read_only));
     TRY_VOID(begin(*connection));
     auto counted = count(*connection);
     connection->rollback();

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "backup/mariadb.hpp"
 #include "backup/postgres.hpp"
 #include "base/file.hpp"
 #include "base/text.hpp"
@@ -154,6 +155,20 @@ Result<Prepared> prepare_source(const Plan& plan, const std::filesystem::path& d
             paths.push_back(real_path(staging.string()));
             break;
         }
+        case Source::mariadb: {
+            TRY(auto secrets, read_secrets_if_any(data, plan.data_set));
+            TRY(const auto address, mariadb_address(plan.data_set, plan.database, secrets["password"], secrets["ca"]));
+            const auto dump = staging / "database.sql";
+            TRY(auto dumped, dump_mariadb(plan.data_set, address, dump, deadline));
+            if (!dumped.unsafe.empty())
+                out.why_not_whole.push_back(
+                    msg("backup.why-no-transactions",
+                        {{"count", std::to_string(dumped.unsafe.size())}, {"table", dumped.unsafe.front()}}));
+            out.databases[std::filesystem::path(real_path(dump.string())).relative_path().string()] =
+                std::move(dumped.counted);
+            paths.push_back(real_path(staging.string()));
+            break;
+        }
         case Source::tilsyn: {
             if (own_database.engine != db::Engine::sqlite)
                 return fail(Code::unsupported, "backup.own-on-postgresql").hint("backup.own-on-postgresql-hint");
@@ -186,9 +201,10 @@ std::vector<DatabaseFault> compare_databases(const json& databases, const std::f
                                              const std::filesystem::path& scratch, Deadline deadline) {
     std::vector<DatabaseFault> faults;
     for (const auto& [path, was] : databases.items()) {
-        const auto is = was.value("engine", "sqlite") == "postgresql"
-                            ? restore_postgres(was, restored / path, scratch, deadline)
-                            : counted(restored / path, deadline);
+        const auto engine = was.value("engine", "sqlite");
+        const auto is = engine == "postgresql" ? restore_postgres(was, restored / path, scratch, deadline)
+                        : engine == "mariadb"  ? restore_mariadb(was, restored / path, scratch, deadline)
+                                               : counted(restored / path, deadline);
         if (!is) {
             // What keeps us from trying says nothing of the backup.
             const auto code = is.error().code;

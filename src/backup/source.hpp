@@ -19,6 +19,7 @@ struct Prepared {
     std::vector<std::string> must_hold;  // as in a manifest
     // Databases by the path of their copy (as in a manifest): {"tables": {NAME: {"rows": n, "sum": "..."}}}.
     nlohmann::json databases = nlohmann::json::object();
+    std::vector<Message> why_not_whole;  // what is wrong with it already
 };
 
 // What must be in a set of the plan, as in a manifest.

@@ -193,8 +193,9 @@ Result<Prepared> prepare(const ProcessRequest& request) {
         out.secrets.push_back(in_memory("secret", content));
         if (!out.secrets.back()) return cannot(request, errno);
     }
-    out.input =
-        request.input.empty() ? Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)) : in_memory("input", request.input);
+    out.input = !request.input_file.empty() ? Fd(::open(request.input_file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW))
+                : request.input.empty()     ? Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC))
+                                            : in_memory("input", request.input);
     if (!out.input) return cannot(request, errno);
     out.confine = request.writable.has_value();
     if (out.confine) {

@@ -36,6 +36,7 @@ struct ProcessRequest {
     std::filesystem::path folder = "/";                             // where it runs
     std::vector<std::pair<std::string, std::string>> secrets = {};  // name, content
     std::string input = {};                                         // its standard input; empty: /dev/null
+    std::filesystem::path input_file = {};                          // the same, from a file
     ProcessLimits limits = {};
     // Set: it may write below these folders (and to /dev/null) and nowhere else, may make no device nodes, and has of
     // root's powers only those over files. Needs Landlock (Linux 5.13): ProcessResult::confined tells.

@@ -41,6 +41,23 @@ class PostgresServer {
     int pid_ = -1;
 };
 
+// A MariaDB server of its own, on a socket.
+class MariadbServer {
+  public:
+    MariadbServer();
+    ~MariadbServer();
+    MariadbServer(const MariadbServer&) = delete;
+    MariadbServer& operator=(const MariadbServer&) = delete;
+    void stop();
+    // As the administrator, in a database ("" for none); what it prints. A failure fails the test.
+    std::string sql(const std::string& database, const std::string& statements) const;
+    std::string url(const std::string& user, const std::string& database) const;
+
+  private:
+    TemporaryFolder folder_;
+    int pid_ = -1;
+};
+
 }  // namespace tilsyn::test
 
 // INSTANTIATE_ENGINES(SuiteName); for TEST_P suites with db::Engine as their parameter.

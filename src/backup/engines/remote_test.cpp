@@ -2,64 +2,25 @@
 #include <gmock/gmock.h>
 #include <pwd.h>
 
-#include <atomic>
 #include <random>
-#include <thread>
 
 #include "backup/engines/canary.hpp"
 #include "backup/engines/engine.hpp"
 #include "backup/manifest/made_tree.hpp"
 #include "base/file.hpp"
-#include "net/process.hpp"
-#include "support/command.hpp"
+#include "support/s3.hpp"
+#include "support/serving.hpp"
 
 namespace tilsyn::backup {
 namespace {
 
 using namespace std::chrono_literals;
+using test::free_port;
+using test::Serving;
 using testing::HasSubstr;
 
 Watch watch() {
     return {Deadline::in(120s)};
-}
-
-// A program that serves until it is told to stop, and that dies with the test.
-class Serving {
-  public:
-    Serving(std::vector<std::string> arguments, std::uint16_t port)
-        : thread_([this, arguments = std::move(arguments)] {
-              const auto ended = net::run_process(
-                  {.arguments = arguments, .grace = 200ms, .stopping = [this] { return stopping_.load(); }},
-                  Deadline::in(300s));
-              said_ = ended ? ended->error.text : render(ended.error(), Lang::en);
-              over_ = true;
-          }) {
-        for (const auto limit = Deadline::in(20s); !limit.passed() && !over_;)
-            if (test::run_command("bash -c ': </dev/tcp/127.0.0.1/" + std::to_string(port) + "' 2>/dev/null").status ==
-                0)
-                return;
-        ADD_FAILURE() << "nobody answers: " << (over_ ? said_ : "");
-    }
-    ~Serving() {
-        stopping_ = true;
-        thread_.join();
-    }
-    Serving(const Serving&) = delete;
-    Serving& operator=(const Serving&) = delete;
-
-  private:
-    std::atomic<bool> stopping_ = false, over_ = false;
-    std::string said_;
-    std::thread thread_;
-};
-
-// A port that nobody has just now.
-std::uint16_t free_port() {
-    const auto port =
-        test::run_command(
-            "python3 -c 'import socket; s = socket.socket(); s.bind((\"127.0.0.1\", 0)); print(s.getsockname()[1])'")
-            .output;
-    return std::uint16_t(std::stoi(port));
 }
 
 class Remote : public testing::Test {
@@ -247,6 +208,85 @@ TEST_F(BehindRest, NobodyAnswers) {
     ASSERT_FALSE(made);
     EXPECT_EQ(made.error().code, Code::unavailable)
         << "taken for a repository that is not there, it would be made anew";
+}
+
+// OpenStack's object store with its S3 gate: it checks every signature.
+class BehindS3 : public Remote {
+  protected:
+    static test::S3Server& s3() {
+        static test::S3Server started;
+        return started;
+    }
+    void SetUp() override {
+        Remote::SetUp();
+        static int buckets = 0;
+        access.engine = "restic";
+        access.location = s3().location("tilsyn-" + std::to_string(++buckets));
+        access.credentials = {{"access_key", s3().access_key()}, {"secret_key", s3().secret_key()}};
+        access.ca = s3().certificate();
+    }
+    template <class T>
+    void expect_no_repository_is_made_of(const Result<T>& result) {
+        ASSERT_FALSE(result);
+        EXPECT_NE(result.error().code, Code::not_found) << render(result.error(), Lang::en);
+    }
+};
+
+TEST_F(BehindS3, ThereAndBack) {
+    there_and_back();
+    const auto engine = open();
+    const auto sets = engine->sets(watch());
+    ASSERT_EQ(sets->size(), 1u);
+    ASSERT_TRUE(engine->store(request("run2"), watch()));
+    ASSERT_TRUE(engine->forget({sets->front().id}, watch()));
+    EXPECT_EQ(engine->sets(watch())->size(), 1u);
+    EXPECT_TRUE(engine->check(1, 2, watch()));
+}
+TEST_F(BehindS3, WhatIsNotThereIsNotThere) {
+    const auto sets = open()->sets(watch());
+    ASSERT_FALSE(sets);
+    EXPECT_EQ(sets.error().code, Code::not_found) << render(sets.error(), Lang::en);
+}
+TEST_F(BehindS3, AKeyThatIsNotTheRightOneIsNoEmptyPlace) {
+    ASSERT_TRUE(open()->create(watch()));
+    access.credentials["secret_key"] = "wrong";
+    expect_no_repository_is_made_of(open()->sets({Deadline::in(30s)}));
+    access.credentials = {{"access_key", "nobody"}, {"secret_key", s3().secret_key()}};
+    expect_no_repository_is_made_of(open()->sets({Deadline::in(30s)}));
+}
+TEST_F(BehindS3, ACertificateThatNobodyVouchesFor) {
+    ASSERT_TRUE(open()->create(watch()));
+    access.ca.clear();
+    expect_no_repository_is_made_of(open()->sets({Deadline::in(10s)}));
+}
+TEST_F(BehindS3, CutOffInTheMiddleItSaysSoAndGoesOnTheNextTime) {
+    const auto engine = open();
+    ASSERT_TRUE(engine->create(watch()));
+    std::mt19937_64 random(1);
+    std::string noise(64 << 20, '\0');
+    for (std::size_t i = 0; i < noise.size(); i += 8) {
+        const auto bits = random();
+        ::memcpy(noise.data() + i, &bits, 8);
+    }
+    put(source / "large", noise);
+    Watch cutting{Deadline::in(8s)};  // restic would try again for a quarter of an hour
+    bool cut = false;
+    cutting.progress = [&](const EngineProgress& progress) {
+        if (progress.bytes == 0 || cut) return;
+        cut = true;
+        s3().stop_front();
+    };
+    const auto broken = engine->store(request("run1"), cutting);
+    EXPECT_TRUE(cut);
+    ASSERT_FALSE(broken);
+    EXPECT_NE(broken.error().code, Code::corrupt) << render(broken.error(), Lang::en);
+    expect_no_repository_is_made_of(engine->sets({Deadline::in(4s)}));
+    s3().start_front();
+    ASSERT_TRUE(engine->unlock(watch()));
+    const auto stored = engine->store(request("run2"), watch());
+    ASSERT_TRUE(stored) << render(stored.error(), Lang::en);
+    EXPECT_EQ(engine->sets(watch())->size(), 1u);
+    EXPECT_TRUE(engine->check(1, 1, watch()));
 }
 
 }  // namespace

@@ -13,14 +13,17 @@ namespace {
 using nlohmann::json;
 
 // A server that does not answer comes first: restic asks then, too, whether there is a repository.
-constexpr std::array<Meaning, 14> meanings{{
+constexpr std::array<Meaning, 17> meanings{{
     {"connection refused", Code::unavailable, "backup.unreachable"},
     {"no such host", Code::unavailable, "backup.unreachable"},
     {"i/o timeout", Code::unavailable, "backup.unreachable"},
     {"connection reset", Code::unavailable, "backup.unreachable"},
+    {"x509: ", Code::unavailable, "backup.unreachable"},
+    {"request signature we calculated does not match", Code::unauthorized, "backup.place-refuses"},
+    {"access key id you provided", Code::unauthorized, "backup.place-refuses"},
+    {"access denied", Code::unauthorized, "backup.place-refuses"},
     {"wrong password or no key found", Code::unauthorized, "backup.wrong-password"},
     {"unable to open config file", Code::not_found, "backup.no-repository"},
-    {"is there a repository at the following location", Code::not_found, "backup.no-repository"},
     {"repository does not exist", Code::not_found, "backup.no-repository"},
     {"repository is already locked", Code::busy, "backup.locked"},
     {"unable to create lock", Code::busy, "backup.locked"},
@@ -29,6 +32,25 @@ constexpr std::array<Meaning, 14> meanings{{
     {"no matching id found", Code::not_found, "backup.no-such-set"},
     {"no snapshot found", Code::not_found, "backup.no-such-set"},
 }};
+
+// What a repository that is not there looks like, in the line that says that its first file could not be opened. All
+// other reasons for that say nothing of whether there is one.
+constexpr std::array<std::string_view, 4> not_there{"does not exist", "no such file", "404", "not found"};
+
+Fail what_failed(const RepositoryAccess& access, const Called& called, std::span<const Meaning> means) {
+    const auto said = lower_ascii(called.error);
+    const auto at = said.find("unable to open config file");
+    if (at != said.npos) {
+        const auto line = std::string_view(said).substr(at, said.find('\n', at) - at);
+        if (std::ranges::none_of(not_there, [&](auto text) { return line.find(text) != line.npos; }) &&
+            std::ranges::none_of(means, [&](const Meaning& meaning) {
+                return meaning.code != Code::not_found && said.find(meaning.text) != said.npos;
+            }))
+            return fail(Code::unavailable, "backup.unreachable", {{"repository", access.id}})
+                .detail(last_words(called.error));
+    }
+    return failed(access, called, means);
+}
 
 constexpr std::size_t unread_kept = 100;
 
@@ -63,7 +85,7 @@ class Restic final : public Engine {
     Result<std::string> version() override {
         TRY(const auto called, call({.arguments = {"restic", "version"}}, {Deadline::in(std::chrono::seconds(20))}));
         const auto words = split(std::string_view(called.output).substr(0, called.output.find('\n')), ' ');
-        if (called.code != 0 || words.size() < 2 || words[0] != "restic") return failed(access_, called, {});
+        if (called.code != 0 || words.size() < 2 || words[0] != "restic") return what_failed(access_, called, {});
         if (words[1].starts_with("0.") && words[1].size() > 2 &&
             std::atoi(std::string(words[1].substr(2)).c_str()) < 14)
             return fail(Code::unsupported, "backup.engine-too-old",
@@ -73,7 +95,7 @@ class Restic final : public Engine {
 
     Result<void> create(const Watch& watch) override {
         TRY(const auto called, run({"init", "--repository-version", "2"}, watch));
-        if (called.code != 0) return failed(access_, called, meanings);
+        if (called.code != 0) return what_failed(access_, called, meanings);
         return {};
     }
 
@@ -106,9 +128,9 @@ class Restic final : public Engine {
         };
         TRY(const auto called, call(std::move(made), watch));
         // 3: there is a set, and not all could be read.
-        if (called.code != 0 && called.code != 3) return failed(access_, called, meanings);
+        if (called.code != 0 && called.code != 3) return what_failed(access_, called, meanings);
         if (called.code == 3 && stored.unread_count == 0) unread("?");
-        if (summary.is_null()) return failed(access_, called, meanings);
+        if (summary.is_null()) return what_failed(access_, called, meanings);
         stored.files = number(summary, "total_files_processed");
         stored.bytes = number(summary, "total_bytes_processed");
         stored.added = number(summary, "data_added");
@@ -126,10 +148,10 @@ class Restic final : public Engine {
         auto made = prepared({"snapshots", "--json", "--no-lock"});
         made.kept = 64 << 20;
         TRY(const auto called, call(std::move(made), watch));
-        if (called.code != 0) return failed(access_, called, meanings);
+        if (called.code != 0) return what_failed(access_, called, meanings);
         const auto list = json::parse(called.output, nullptr, false);
         std::vector<EngineSet> out;
-        if (!list.is_array() && !list.is_null()) return failed(access_, called, meanings);
+        if (!list.is_array() && !list.is_null()) return what_failed(access_, called, meanings);
         for (const auto& item : list) {
             EngineSet set{.id = text(item, "id"), .name = text(item, "short_id"), .host = text(item, "hostname")};
             set.made = parse_utc(shortened(text(item, "time"))).value_or(Timestamp{});
@@ -148,7 +170,7 @@ class Restic final : public Engine {
         made.limits.file_size = request.largest_file;
         made.environment.emplace_back("TMPDIR", request.target.string());
         TRY(const auto called, read(std::move(made), watch));
-        if (called.code != 0) return failed(access_, called, restoring);
+        if (called.code != 0) return what_failed(access_, called, restoring);
         return Restored{called.confined};
     }
 
@@ -162,7 +184,7 @@ class Restic final : public Engine {
             made.environment.emplace_back("TMPDIR", access_.work.string());
             TRY(const auto called, read(std::move(made), watch));
             if (called.code != 0 || called.output.find("no errors were found") == std::string::npos)
-                return failed(access_, called, checking);
+                return what_failed(access_, called, checking);
         }
         return {};
     }
@@ -175,7 +197,7 @@ class Restic final : public Engine {
             arguments.push_back(id);
         }
         TRY(const auto called, run(std::move(arguments), watch));
-        if (called.code != 0) return failed(access_, called, meanings);
+        if (called.code != 0) return what_failed(access_, called, meanings);
         return {};
     }
 
@@ -183,13 +205,13 @@ class Restic final : public Engine {
         if (access_.read_only) return 0;
         const auto locks = [&]() -> Result<int> {
             TRY(const auto called, run({"list", "locks", "--no-lock", "-q"}, watch));
-            if (called.code != 0) return failed(access_, called, meanings);
+            if (called.code != 0) return what_failed(access_, called, meanings);
             return int(std::ranges::count(called.output, '\n'));
         };
         TRY(const int before, locks());
         if (before == 0) return 0;
         TRY(const auto called, run({"unlock"}, watch));
-        if (called.code != 0) return failed(access_, called, meanings);
+        if (called.code != 0) return what_failed(access_, called, meanings);
         TRY(const int after, locks());
         return before - after;
     }
@@ -199,7 +221,6 @@ class Restic final : public Engine {
     static constexpr std::array<Meaning, 5> checking{{
         {"connection refused", Code::unavailable, "backup.unreachable"},
         {"wrong password or no key found", Code::unauthorized, "backup.wrong-password"},
-        {"is there a repository at the following location", Code::not_found, "backup.no-repository"},
         {"repository is already locked", Code::busy, "backup.locked"},
         {"", Code::corrupt, "backup.check-failed"},
     }};
@@ -207,7 +228,6 @@ class Restic final : public Engine {
         {"connection refused", Code::unavailable, "backup.unreachable"},
         {"no such host", Code::unavailable, "backup.unreachable"},
         {"wrong password or no key found", Code::unauthorized, "backup.wrong-password"},
-        {"is there a repository at the following location", Code::not_found, "backup.no-repository"},
         {"no matching id found", Code::not_found, "backup.no-such-set"},
         {"no space left on device", Code::io, "backup.no-room"},
         {"file too large", Code::corrupt, "backup.grew"},
