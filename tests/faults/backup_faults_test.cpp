@@ -1,4 +1,5 @@
 // A backup whose program is killed, and one whose disk is full: told, cleared away, and the next one works.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -22,6 +23,11 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::HasSubstr;
+
+struct Unmount {
+    std::filesystem::path path;
+    ~Unmount() { ::umount2(path.c_str(), MNT_DETACH); }
+};
 
 class BackupFaults : public testing::Test {
   protected:
@@ -102,10 +108,7 @@ TEST_F(BackupFaults, AFullDiskUnderTheRepositoryIsToldAndHarmsNothing) {
     std::filesystem::create_directories(place_);
     ASSERT_EQ(::mount("tmpfs", place_.c_str(), "tmpfs", 0, "size=64m"), 0)
         << "this test mounts a small disk and must run as root (or in a user namespace: unshare -Urm)";
-    struct Unmount {
-        std::filesystem::path path;
-        ~Unmount() { ::umount2(path.c_str(), MNT_DETACH); }
-    } unmount{place_};
+    const Unmount unmount{place_};
     const auto full = run();
     EXPECT_EQ(full.status, 1) << full.output;
     EXPECT_THAT(full.output, HasSubstr("There is no room left"));
@@ -115,6 +118,45 @@ TEST_F(BackupFaults, AFullDiskUnderTheRepositoryIsToldAndHarmsNothing) {
     const auto again = run();
     EXPECT_EQ(again.status, 0) << again.output;
     EXPECT_EQ(sets().front().state, backup::SetState::made);
+}
+
+TEST_F(BackupFaults, ADiskThatFillsUpDuringARestoreIsNoFaultOfTheBackup) {
+    ASSERT_EQ(run().status, 0);
+    const auto scratch = data_ / "backup" / "scratch";
+    ASSERT_EQ(::mount("tmpfs", scratch.c_str(), "tmpfs", 0, "size=520m"), 0);
+    const Unmount unmount{scratch};
+    // Room for the set and some to spare; and then somebody else writes to the same disk.
+    const auto filler = scratch / "somebody else's";
+    bool filled = false;
+    app::JobHooks hooks;
+    hooks.stopping = [&] {
+        std::error_code none;
+        if (filled) return false;
+        for (const auto& item : std::filesystem::recursive_directory_iterator(scratch, none))
+            filled = filled || (item.is_regular_file(none) && item.path().filename() == "large");
+        if (filled) {
+            const int fd = ::open(filler.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+            for (off_t step = 64 << 20, at = 0; step >= 4096;)  // all that there is
+                if (::posix_fallocate(fd, at, step) == 0)
+                    at += step;
+                else
+                    step /= 2;
+            ::close(fd);
+        }
+        return false;
+    };
+    const auto app = open();
+    const auto plan = backup::read_plan(*app->registers(), "nightly").value();
+    const auto tried = app::run_drill(*app, plan, {}, hooks);
+    ASSERT_TRUE(tried) << render(tried.error(), Lang::en);
+    EXPECT_TRUE(filled);
+    EXPECT_EQ(tried->outcome, "unknown") << tried->details;
+    EXPECT_THAT(tried->details, HasSubstr("no-room"));
+    std::filesystem::remove(filler);
+    EXPECT_TRUE(std::filesystem::is_empty(scratch));
+    const auto again = app::run_drill(*app, plan, {}, {});
+    ASSERT_TRUE(again) << render(again.error(), Lang::en);
+    EXPECT_EQ(again->outcome, "pass") << again->details;
 }
 
 }  // namespace

@@ -6,9 +6,9 @@
 #include <map>
 #include <set>
 
+#include "backup/database_server.hpp"
 #include "backup/manifest/entry.hpp"
 #include "backup/plan.hpp"
-#include "backup/postgres_server.hpp"
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "checks/kind.hpp"
@@ -119,7 +119,7 @@ Result<void> add_mounts(const std::string& root, std::set<std::string>& found) {
 // What plans name: paths, and whether a database server's own folder is taken care of as databases.
 struct Planned {
     std::vector<std::string> paths;
-    bool postgres = false, own = false;
+    bool postgres = false, mariadb = false, own = false;
     std::vector<std::pair<std::string, std::string>> databases;  // data set and address
 };
 Result<Planned> planned(db::Connection& reader) {
@@ -131,14 +131,16 @@ Result<Planned> planned(db::Connection& reader) {
         for (const auto path : split(row.text(0), '|'))
             if (!trim(path).empty()) out.paths.emplace_back(trim(path));
         out.postgres = out.postgres || row.text(1) == "postgresql";
-        if (row.text(1) == "postgresql" && !row.null(3)) out.databases.emplace_back(row.text(2), row.text(3));
+        out.mariadb = out.mariadb || row.text(1) == "mariadb";
+        if ((row.text(1) == "postgresql" || row.text(1) == "mariadb") && !row.null(3))
+            out.databases.emplace_back(row.text(2), row.text(3));
         out.own = out.own || row.text(1) == "tilsyn";
     }
     return out;
 }
 
 // Each server that a plan dumps a database of is asked for all that it has. Found ones are called after the first data
-// set on it: "postgresql database NAME beside DATA-SET".
+// set on it.
 json databases_beside(const Planned& plans, const std::string& data_folder, Deadline deadline) {
     struct Server {
         std::string beside;
@@ -148,10 +150,10 @@ json databases_beside(const Planned& plans, const std::string& data_folder, Dead
     auto silent = json::array();
     for (const auto& [data_set, url] : plans.databases) {
         const auto secrets = backup::read_secrets_if_any(data_folder, data_set);
-        const auto password = secrets && secrets->contains("password") ? secrets->at("password") : std::string();
-        const auto address = backup::postgres_address(data_set, url, password);
-        const auto seen = address ? backup::look_at_server(*address, deadline)
-                                  : Result<backup::PostgresServer>(std::unexpected(address.error()));
+        const auto secret = [&](const char* name) {
+            return secrets && secrets->contains(name) ? secrets->at(name) : std::string();
+        };
+        const auto seen = backup::look_at_server(data_set, url, secret("password"), secret("ca"), deadline);
         if (!seen) {
             silent.push_back(data_set);
             continue;
@@ -177,7 +179,8 @@ Result<std::vector<Facts>> collect(const CollectRequest& request) {
     reader->set_deadline(request.deadline);
     TRY(const auto plans, planned(*reader));
     Facts facts;
-    facts.seen = {{"found", found}, {"planned", plans.paths}, {"postgresql", plans.postgres}};
+    facts.seen = {
+        {"found", found}, {"planned", plans.paths}, {"postgresql", plans.postgres}, {"mariadb", plans.mariadb}};
     facts.seen["databases"] = databases_beside(plans, environment.data_folder, request.deadline);
     if (plans.own) facts.seen["own"] = std::filesystem::absolute(environment.data_folder).lexically_normal().string();
     return std::vector<Facts>(request.subjects.size(), facts);
@@ -189,6 +192,7 @@ Judgement judge(const policy::Control& control, const Facts& facts, Timestamp) {
     const auto& left = control.params.get("not_data").list;
     covered.insert(covered.end(), left.begin(), left.end());
     if (seen.value("postgresql", false)) covered.emplace_back("/var/lib/postgresql");
+    if (seen.value("mariadb", false)) covered.emplace_back("/var/lib/mysql");
     if (const auto own = seen.value("own", ""); !own.empty()) covered.push_back(own);
     for (auto& path : covered)
         while (path.size() > 1 && path.ends_with('/')) path.pop_back();
@@ -200,7 +204,7 @@ Judgement judge(const policy::Control& control, const Facts& facts, Timestamp) {
     for (const auto& item : seen.value("/databases/found"_json_pointer, json::array())) {
         const auto name = item.value("database", "");
         if (std::ranges::find(left, name) == left.end())
-            bare.push_back("postgresql:" + backup::escape_path(name) + " (" + item.value("beside", "") + ")");
+            bare.push_back(backup::escape_path(name) + " (" + item.value("beside", "") + ")");
     }
     auto details = seen;
     details["in_no_plan"] = bare;

@@ -122,12 +122,24 @@ TEST_P(BackupCovers, FindsATenantThatWasAddedAndNeverPlanned) {
     plan("a", "", "postgresql", "in_use", server.url("tenant_a"));
     EXPECT_EQ(look().substr(0, 5), "pass:") << look();
     add("tenant_b");
-    EXPECT_EQ(look(), "fail: 1 place with data on this machine is in no plan: postgresql:tenant_b (a)");
+    EXPECT_EQ(look(), "fail: 1 place with data on this machine is in no plan: tenant_b (a)");
     EXPECT_EQ(look("not_data = [\"tenant_b\"]").substr(0, 5), "pass:");
     plan("b", "", "postgresql", "in_use", server.url("tenant_b"));
     EXPECT_EQ(look().substr(0, 5), "pass:");
     server.stop(true);
     EXPECT_EQ(look().substr(0, 8), "unknown:") << "a server that does not answer may have anything: " << seen_;
+}
+TEST_P(BackupCovers, FindsOneOnMariadbToo) {
+    const test::MariadbServer server;
+    server.sql(
+        "",
+        "CREATE DATABASE tenant_a; CREATE TABLE tenant_a.vouchers(id INT); CREATE DATABASE tenant_b; CREATE USER "
+        "b@localhost; GRANT RELOAD, PROCESS ON *.* TO b@localhost; GRANT SELECT ON tenant_a.* TO b@localhost");
+    put("var/lib/mysql/ibdata1");
+    plan("a", "", "mariadb", "in_use", server.url("b", "tenant_a"));
+    EXPECT_EQ(look().substr(0, 5), "pass:") << look();
+    server.sql("tenant_b", "CREATE TABLE vouchers(id INT)");
+    EXPECT_EQ(look(), "fail: 1 place with data on this machine is in no plan: tenant_b (a)");
 }
 TEST_P(BackupCovers, DoesNotKnowWithoutTheMounts) {
     std::filesystem::remove(root_.path() / "proc/self/mountinfo");

@@ -3,15 +3,19 @@
 #include <string>
 #include <vector>
 
-#include "backup/postgres.hpp"
+#include "base/error.hpp"
+#include "base/time.hpp"
 
 namespace tilsyn::backup {
 
-struct PostgresServer {
+struct DatabaseServer {
     std::string identity;                // the same for every address that leads to it
     std::string database;                // that the address names
     std::vector<std::string> databases;  // all that hold a table, and those that we may not look into
 };
-Result<PostgresServer> look_at_server(const PostgresAddress& address, Deadline deadline);
+// `url`: as a data set names its database, postgresql:// or mariadb://. Of MariaDB, only databases whose names are
+// plain letters, digits and underscores are seen, and only their InnoDB tables.
+Result<DatabaseServer> look_at_server(const std::string& data_set, const std::string& url, const std::string& password,
+                                      const std::string& ca, Deadline deadline);
 
 }  // namespace tilsyn::backup
