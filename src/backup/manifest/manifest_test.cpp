@@ -261,24 +261,33 @@ TEST(Manifest, EveryDamageIsSeenAndNothingMoreThanThatRead) {
     const auto digest = manifest_of(place.store, place.request());
     const auto path = manifest_path(place.store, digest);
     const auto whole = *read_file(path);
-    const auto reads = [&](const std::string& content) {
+    // Its lines, when it can be read to its end.
+    const auto read = [&](const std::string& content) -> std::optional<std::string> {
         put(path, content);
         auto reader = ManifestReader::open(place.store, digest);
-        if (!reader) return false;
-        for (;;) {
+        if (!reader) return std::nullopt;
+        for (std::string lines;;) {
             const auto next = reader->next();
-            if (!next) return false;
-            if (!*next) return true;
+            if (!next) return std::nullopt;
+            if (!*next) return lines;
+            lines += to_lines(**next) + "\n";
         }
     };
-    ASSERT_TRUE(reads(whole));
+    const auto lines = read(whole);
+    ASSERT_TRUE(lines);
+    std::size_t harmless = 0;
     for (std::size_t i = 0; i < whole.size(); i += 7) {
         auto changed = whole;
         changed[i] = char(changed[i] ^ 0x10);
-        EXPECT_FALSE(reads(changed)) << i;
-        EXPECT_FALSE(reads(whole.substr(0, i))) << i;
+        // There are bits that zstd does not look at, and texts that it can write in two ways: the text is what counts.
+        if (const auto found = read(changed)) {
+            EXPECT_EQ(found, lines) << i;
+            ++harmless;
+        }
+        EXPECT_FALSE(read(whole.substr(0, i))) << i;
     }
-    EXPECT_FALSE(reads(whole + whole));
+    EXPECT_LT(harmless, whole.size() / 7 / 10);
+    EXPECT_FALSE(read(whole + whole));
     put(path, whole);
     EXPECT_FALSE(ManifestReader::open(place.store, "../../etc/passwd"));
 }
