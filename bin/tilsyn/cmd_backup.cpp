@@ -346,11 +346,12 @@ cli::Table backup_commands() {
          .summary = "cli.restore",
          .help = "cli.restore-help",
          .arguments = {{.name = "LOCATION", .help = "cli.restore-location"}},
-         .options = {{.name = "engine", .value = "NAME", .help = "cli.option-engine", .choices = {"restic", "borg"}},
-                     {.name = "password-file", .value = "FILE", .help = "cli.option-password-file"},
-                     {.name = "ssh-key", .value = "FILE", .help = "cli.option-ssh-key"},
-                     {.name = "known-hosts", .value = "FILE", .help = "cli.option-known-hosts"},
-                     {.name = "set", .value = "SET", .help = "cli.option-engine-set"}},
+         .options =
+             {{.name = "engine", .value = "NAME", .help = "cli.option-engine", .choices = {"restic", "borg", "rclone"}},
+              {.name = "password-file", .value = "FILE", .help = "cli.option-password-file"},
+              {.name = "ssh-key", .value = "FILE", .help = "cli.option-ssh-key"},
+              {.name = "known-hosts", .value = "FILE", .help = "cli.option-known-hosts"},
+              {.name = "set", .value = "SET", .help = "cli.option-engine-set"}},
          .handler = restore},
     };
 }

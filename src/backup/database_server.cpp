@@ -2,19 +2,11 @@
 
 #include "backup/engines/call.hpp"
 #include "backup/mariadb_session.hpp"
-#include "backup/postgres.hpp"
+#include "backup/postgres_session.hpp"
 #include "db/db.hpp"
 
 namespace tilsyn::backup {
 namespace {
-
-// The same address, of another database.
-std::string with_database(const std::string& url, const std::string& database) {
-    const auto host = url.find("://") + 3;
-    const auto path = std::min(url.find_first_of("/?", host), url.size());
-    const auto rest = url.find('?', path);
-    return url.substr(0, path) + "/" + percent_encoded(database) + (rest == url.npos ? "" : url.substr(rest));
-}
 
 // One that cannot be looked into is taken to hold something.
 bool holds_something(const PostgresAddress& address, Deadline deadline) {

@@ -9,6 +9,7 @@
 #include "backup/details.hpp"
 #include "backup/job.hpp"
 #include "backup/manifest/early.hpp"
+#include "backup/restored_databases.hpp"
 #include "backup/scratch.hpp"
 #include "backup/source.hpp"
 #include "base/random.hpp"
@@ -296,7 +297,16 @@ class Trial {
             .tolerance = engine.tolerance()};
         if (early_) what.restored.content = [this](const Entry& entry) { return early_->content(entry); };
         what.tolerance.owners = what.tolerance.owners && ::geteuid() == 0;
-        details_["owners"] = what.tolerance.owners;
+        const auto& kept = what.tolerance;
+        auto& aside = details_["not_compared"] = json::array();
+        for (const auto& [name, compared] : {std::pair{"owners", kept.owners},
+                                             {"modes", kept.modes},
+                                             {"attributes", kept.attributes},
+                                             {"names", kept.names},
+                                             {"folder_times", kept.folder_times},
+                                             {"special", kept.special},
+                                             {"empty_folders", kept.empty_folders}})
+            if (!compared) aside.push_back(name);
         if (drill_.extent == Extent::sample)
             what.chosen = [this](const Entry& entry) { return chosen_.contains(entry.path); };
         if (house_.progress)
@@ -335,10 +345,13 @@ class Trial {
     Result<void> try_databases(const json& databases, const std::filesystem::path& restored) {
         // A server that is started for it runs as somebody else, who may not look into the data folder.
         TRY(auto scratch, Scratch::make(std::filesystem::temp_directory_path() / ("tilsyn-drill-" + drill_.id)));
-        for (const auto& fault : compare_databases(databases, restored, scratch.path(), deadline_)) {
-            details_.why(msg("backup.found-database", {{"path", "/" + fault.path},
-                                                       {"table", fault.table.empty() ? "-" : fault.table},
-                                                       {"said", fault.said}}));
+        std::error_code error;  // they may pass through it, each to a folder of its own
+        std::filesystem::permissions(scratch.path(), std::filesystem::perms(0711), error);
+        TRY(auto queries, read_queries(house_.data, plan_.data_set));
+        details_["queries"] = queries.size();
+        for (const auto& fault : tilsyn::backup::try_databases(
+                 {databases, restored, scratch.path(), std::move(queries), set_.started}, deadline_)) {
+            details_.why(fault.why);
             if (fault.not_tried) {
                 if (drill_.outcome == "pass") drill_.outcome = "unknown";
                 continue;

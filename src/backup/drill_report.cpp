@@ -23,6 +23,24 @@ std::string gigabytes(std::int64_t bytes, Lang lang) {
     return out;
 }
 
+// What the engine does not keep, or we may not set.
+std::string not_compared(const json& details, Lang lang) {
+    static constexpr std::pair<std::string_view, std::string_view> words[] = {
+        {"owners", "backup.aside-owners"},
+        {"modes", "backup.aside-modes"},
+        {"attributes", "backup.aside-attributes"},
+        {"names", "backup.aside-names"},
+        {"folder_times", "backup.aside-folder-times"},
+        {"special", "backup.aside-special"},
+        {"empty_folders", "backup.aside-empty-folders"},
+    };
+    const auto aside = details.value("not_compared", json::array());
+    std::string out;
+    for (const auto& [name, key] : words)
+        if (std::ranges::find(aside, json(name)) != aside.end()) out += (out.empty() ? "" : ", ") + tr(lang, key);
+    return out;
+}
+
 std::string_view verdict(const Drill& drill) {
     if (drill.outcome == "pass")
         return drill.extent == Extent::full ? "backup.report-pass" : "backup.report-pass-sample";
@@ -51,9 +69,12 @@ std::string drill_report(const Drill& drill, const Set& set, const std::string& 
                 {"size", gigabytes(drill.bytes, lang)}}) +
            "\n";
     if (!alone) out += "- " + say("backup.report-compared") + "\n";
-    if (!alone && !details.value("owners", true)) out += "- " + say("backup.report-no-owners") + "\n";
+    if (const auto aside = not_compared(details, lang); !alone && !aside.empty())
+        out += "- " + say("backup.report-not-compared", {{"what", aside}}) + "\n";
     if (details.contains("databases"))
         out += "- " + say("backup.report-databases", {{"count", details["databases"].dump()}}) + "\n";
+    if (details.value("queries", std::int64_t{0}) > 0)
+        out += "- " + say("backup.report-queries", {{"count", details["queries"].dump()}}) + "\n";
     out += "- " + say("backup.report-took", {{"took", humanize(took, lang)}});
     if (details.contains("max_downtime_ms"))
         out +=

@@ -199,7 +199,7 @@ Result<MariadbDump> dump_mariadb(const std::string& data_set, const MariadbAddre
 }
 
 Result<json> restore_mariadb(const json& was, const std::filesystem::path& dump, const std::filesystem::path& scratch,
-                             Deadline deadline) {
+                             const WhenOpen& when_open, Deadline deadline) {
     const auto version = was.value("version", "");
     const auto missing = [&] { return fail(Code::unsupported, "backup.no-mariadb", {{"version", version}}); };
     if (::access(server_program, X_OK) != 0) return missing();
@@ -247,6 +247,14 @@ Result<json> restore_mariadb(const json& was, const std::filesystem::path& dump,
             if (row.size() > 3 && row[2] == "error")
                 return fail(Code::corrupt, "backup.dump-not-restored").detail(table + ": " + row[3].value_or(""));
     }
+    const auto ask = [&](const std::string&, const std::string& sql) -> Result<std::optional<std::string>> {
+        TRY(auto asking, MariadbSession::open(address, deadline));
+        TRY_VOID(asking.execute("START TRANSACTION READ ONLY"));
+        TRY(const auto rows, asking.query(sql));
+        if (rows.empty() || rows[0].empty()) return std::nullopt;
+        return rows[0][0];
+    };
+    when_open({{address.database}, ask});
     return counted;
 }
 

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "backup/queries.hpp"
 #include "base/error.hpp"
 #include "base/time.hpp"
 
@@ -42,6 +43,7 @@ Result<MariadbDump> dump_mariadb(const std::string& data_set, const MariadbAddre
 // The same counts, of the dump restored into a server of its own. `scratch`: an empty folder that will be used up.
 // Code::corrupt: it could not be restored. Code::unsupported: there is no server of that version here.
 Result<nlohmann::json> restore_mariadb(const nlohmann::json& was, const std::filesystem::path& dump,
-                                       const std::filesystem::path& scratch, Deadline deadline);
+                                       const std::filesystem::path& scratch, const WhenOpen& when_open,
+                                       Deadline deadline);
 
 }  // namespace tilsyn::backup

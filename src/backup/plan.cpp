@@ -40,6 +40,7 @@ Source source_of(std::string_view text) {
     if (text == "files") return Source::files;
     if (text == "sqlite") return Source::sqlite;
     if (text == "postgresql") return Source::postgresql;
+    if (text == "postgresql_server") return Source::postgresql_server;
     if (text == "mariadb") return Source::mariadb;
     if (text == "tilsyn") return Source::tilsyn;
     return Source::none;
@@ -145,8 +146,8 @@ Result<std::map<std::string, std::string>> read_secrets(const std::filesystem::p
         return fail(Code::invalid, "backup.bad-secrets", {{"path", path.string()}})
             .at({path.string(), int(begin.line), int(begin.column)});  // not the library's words: they may quote it
     }
-    static constexpr std::array known{"password",      "access_key", "secret_key",  "user",
-                                      "user_password", "ssh_key",    "known_hosts", "ca"};
+    static constexpr std::array known{"password", "access_key",  "secret_key", "user",         "user_password",
+                                      "ssh_key",  "known_hosts", "ca",         "rclone_config"};
     std::map<std::string, std::string> out;
     for (const auto& [key, node] : parsed.table()) {
         const auto begin = node.source().begin;

@@ -19,7 +19,7 @@
 
 namespace tilsyn::backup {
 
-enum class Source { none, files, sqlite, postgresql, mariadb, tilsyn };
+enum class Source { none, files, sqlite, postgresql, postgresql_server, mariadb, tilsyn };
 
 // Who makes the sets.
 enum class RunBy {

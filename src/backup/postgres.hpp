@@ -4,32 +4,23 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <vector>
 
+#include "backup/postgres_session.hpp"
+#include "backup/queries.hpp"
 #include "base/error.hpp"
 #include "base/time.hpp"
 
 namespace tilsyn::backup {
 
-// postgresql://user@host:port/database?..., and its password apart.
-struct PostgresAddress {
-    std::string url;
-    std::string password;
-};
-// Code::invalid: not such an address, or one that holds a password.
-Result<PostgresAddress> postgres_address(const std::string& data_set, const std::string& url, std::string password);
-
-// With its password, for libpq in this process; it goes into no argument and no log.
-std::string connection_text(const PostgresAddress& address);
-
 // Writes the dump (pg_dump's own format) and the roles beside it. What was counted in the snapshot:
-// {"engine": "postgresql", "version": 15, "tables": {"schema.name": {"rows": n, "sum": "..."}}, "sequences": {...}}
+// postgres_counts(), and {"engine": "postgresql", "version": 15, "database": "..."}.
 Result<nlohmann::json> dump_postgres(const std::string& data_set, const PostgresAddress& address,
                                      const std::filesystem::path& dump, Deadline deadline);
 
 // The same counts, of the dump restored into a server of its own. `scratch`: an empty folder that will be used up.
 // Code::corrupt: it could not be restored. Code::unsupported: there is no server of that version here.
 Result<nlohmann::json> restore_postgres(const nlohmann::json& was, const std::filesystem::path& dump,
-                                        const std::filesystem::path& scratch, Deadline deadline);
+                                        const std::filesystem::path& scratch, const WhenOpen& when_open,
+                                        Deadline deadline);
 
 }  // namespace tilsyn::backup

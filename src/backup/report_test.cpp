@@ -147,13 +147,13 @@ TEST(DrillReport, SaysWhatItMeansInBothLanguages) {
     drill.details =
         R"({"why":[{"key":"backup.found-missing","params":{"count":"3","total":"1131","path":"/srv/x/inbox/a"}}],
         "found":[{"what":"missing","path":"/srv/x/inbox/a"},{"what":"missing","path":"/srv/x/inbox/b"}],
-        "owners":true,"engine":"restic 0.14.0","max_downtime_ms":14400000,"age_ms":3600000,"moved":2,"databases":1})";
+        "not_compared":["owners","modes"],"engine":"restic 0.14.0","max_downtime_ms":14400000,"age_ms":3600000,"moved":2,"databases":1})";
     Set set{.id = "set1", .started = now, .engine_set = "abcd", .manifest = std::string(64, 'a')};
     const auto english = drill_report(drill, set, "Books", Zone::utc(), Lang::en);
     EXPECT_THAT(english,
                 AllOf(HasSubstr("Restore of Books, tried 2026-11-23 04:05"), HasSubstr("would not have been enough"),
-                      HasSubstr("4.2 GB"), HasSubstr("/srv/x/inbox/b"), HasSubstr("What to do"),
-                      HasSubstr(std::string(64, 'a')), HasSubstr("4 hours")));
+                      HasSubstr("4.2 GB"), HasSubstr("who owns the files, permissions"), HasSubstr("/srv/x/inbox/b"),
+                      HasSubstr("What to do"), HasSubstr(std::string(64, 'a')), HasSubstr("4 hours")));
     const auto danish = drill_report(drill, set, "Bøger", Zone::utc(), Lang::da);
     EXPECT_THAT(danish, AllOf(HasSubstr("Genskabelse af Bøger"), HasSubstr("4,2 GB"), HasSubstr("Hvad nu"),
                               HasSubstr("3 af 1131"), Not(HasSubstr("What"))));

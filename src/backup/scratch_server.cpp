@@ -18,8 +18,8 @@ ScratchServer::~ScratchServer() {
     thread_.join();
 }
 
-Result<void> ScratchServer::wait(const std::function<bool()>& answers) {
-    const auto limit = Deadline::in(std::chrono::seconds(60));
+Result<void> ScratchServer::wait(const std::function<bool()>& answers, std::chrono::milliseconds longest) {
+    const auto limit = Deadline::in(longest);
     std::unique_lock lock(mutex_);
     while (!ended_ && !limit.passed()) {
         lock.unlock();

@@ -22,8 +22,9 @@ class ScratchServer {
     ScratchServer(const ScratchServer&) = delete;
     ScratchServer& operator=(const ScratchServer&) = delete;
 
-    // Until it answers. Code::unavailable, with the server's words: it has ended, or a minute is over.
-    Result<void> wait(const std::function<bool()>& answers);
+    // Until it answers. Code::unavailable, with the server's words: it has ended, or that time is over.
+    Result<void> wait(const std::function<bool()>& answers,
+                      std::chrono::milliseconds longest = std::chrono::minutes(1));
 
   private:
     void run(std::vector<std::string> command);

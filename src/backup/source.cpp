@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "backup/mariadb.hpp"
 #include "backup/postgres.hpp"
+#include "backup/postgres_server.hpp"
+#include "backup/queries.hpp"
+#include "backup/restored_databases.hpp"
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "db/sqlite_file.hpp"
@@ -36,12 +38,6 @@ Result<void> run_hook(const Plan& plan, const std::filesystem::path& data, const
     return {};
 }
 
-json as_json(const db::SqliteFacts& facts) {
-    json tables = json::object();
-    for (const auto& [name, table] : facts.tables) tables[name] = {{"rows", table.rows}, {"sum", table.sum}};
-    return {{"tables", std::move(tables)}};
-}
-
 // A path as it really is: engines and our own reader follow no links on the way.
 std::string real_path(const std::string& path) {
     std::error_code error;
@@ -57,55 +53,15 @@ Result<void> stage(const std::filesystem::path& from, const std::filesystem::pat
     TRY(const auto facts, db::inspect_sqlite(to, deadline));
     if (facts.integrity != "ok")
         return fail(Code::corrupt, "backup.database-damaged", {{"path", from.string()}}).detail(facts.integrity);
-    out.databases[std::filesystem::path(real_path(to.string())).relative_path().string()] = as_json(facts);
+    out.databases[std::filesystem::path(real_path(to.string())).relative_path().string()] = sqlite_counts(facts);
     return {};
-}
-
-Result<json> counted(const std::filesystem::path& file, Deadline deadline) {
-    TRY(const auto facts, db::inspect_sqlite(file, deadline));
-    if (facts.integrity != "ok")
-        return fail(Code::corrupt, "backup.database-damaged", {{"path", file.string()}}).detail(facts.integrity);
-    return as_json(facts);
-}
-
-std::string in_words(const json& value) {
-    if (value.is_object()) return std::to_string(value.value("rows", std::int64_t{0}));
-    return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
-// Numbers are drawn outside of snapshots: a sequence may be further than it was counted, and must not be behind, or the
-// restored database gives out numbers that are taken.
-bool not_behind(const json& was, const json& is) {
-    if (!was.is_string() || !is.is_string()) return false;
-    if (was == "-") return true;
-    std::int64_t before = 0, after = 0;
-    const auto read = [](const std::string& text, std::int64_t& out) {
-        return std::from_chars(text.data(), text.data() + text.size(), out).ec == std::errc();
-    };
-    return read(was.get<std::string>(), before) && read(is.get<std::string>(), after) && after >= before;
-}
-
-void compare(const std::string& path, const json& was, const json& is, const char* kind,
-             std::vector<DatabaseFault>& faults) {
-    const auto before = was.value(kind, json::object()), after = is.value(kind, json::object());
-    for (const auto& [name, value] : before.items()) {
-        const auto found = after.find(name);
-        if (found == after.end())
-            faults.push_back({path, name, "not there"});
-        else if (*found != value && !(std::string_view(kind) == "sequences" && not_behind(value, *found)))
-            faults.push_back(
-                {path, name,
-                 in_words(*found) == in_words(value) ? "other content" : in_words(value) + " → " + in_words(*found)});
-    }
-    for (const auto& [name, value] : after.items())
-        if (!before.contains(name)) faults.push_back({path, name, "not there before"});
 }
 
 }  // namespace
 
 std::vector<std::string> own_files() {
-    return {"policy",    "evidence", "log.key", "log.signed", "tilsyn.toml",
-            "witnesses", "tsa.toml", "secrets", "hooks",      "backup/manifests"};
+    return {"policy",   "evidence", "log.key", "log.signed", "tilsyn.toml",     "witnesses",
+            "tsa.toml", "secrets",  "hooks",   "queries",    "backup/manifests"};
 }
 
 Result<std::vector<std::string>> must_hold_of(const Plan& plan) {
@@ -129,6 +85,7 @@ Result<Prepared> prepare_source(const Plan& plan, const std::filesystem::path& d
     Prepared out;
     TRY(out.exclusions, exclusions_of(plan));
     TRY(out.must_hold, must_hold_of(plan));
+    TRY_VOID(read_queries(data, plan.data_set));  // that they can be read is better said now than after a restore
     TRY_VOID(run_hook(plan, data, "before", deadline));
     std::vector<std::string> paths;
     switch (plan.source) {
@@ -151,6 +108,16 @@ Result<Prepared> prepare_source(const Plan& plan, const std::filesystem::path& d
             const auto dump = staging / "database.dump";
             TRY(auto counted, dump_postgres(plan.data_set, address, dump, deadline));
             out.databases[std::filesystem::path(real_path(dump.string())).relative_path().string()] =
+                std::move(counted);
+            paths.push_back(real_path(staging.string()));
+            break;
+        }
+        case Source::postgresql_server: {
+            TRY(auto secrets, read_secrets_if_any(data, plan.data_set));
+            TRY(const auto address, postgres_address(plan.data_set, plan.database, secrets["password"]));
+            const auto folder = staging / "server";
+            TRY(auto counted, copy_postgres_server(plan.data_set, address, folder, deadline));
+            out.databases[std::filesystem::path(real_path(folder.string())).relative_path().string()] =
                 std::move(counted);
             paths.push_back(real_path(staging.string()));
             break;
@@ -195,26 +162,6 @@ Result<Prepared> prepare_source(const Plan& plan, const std::filesystem::path& d
 
 Result<void> release_source(const Plan& plan, const std::filesystem::path& data, Deadline deadline) {
     return run_hook(plan, data, "after", deadline);
-}
-
-std::vector<DatabaseFault> compare_databases(const json& databases, const std::filesystem::path& restored,
-                                             const std::filesystem::path& scratch, Deadline deadline) {
-    std::vector<DatabaseFault> faults;
-    for (const auto& [path, was] : databases.items()) {
-        const auto engine = was.value("engine", "sqlite");
-        const auto is = engine == "postgresql" ? restore_postgres(was, restored / path, scratch, deadline)
-                        : engine == "mariadb"  ? restore_mariadb(was, restored / path, scratch, deadline)
-                                               : counted(restored / path, deadline);
-        if (!is) {
-            // What keeps us from trying says nothing of the backup.
-            const auto code = is.error().code;
-            faults.push_back({path, "", render(is.error(), Lang::en),
-                              code == Code::unsupported || code == Code::unavailable || code == Code::timeout});
-            continue;
-        }
-        for (const auto* kind : {"tables", "sequences", "objects"}) compare(path, was, *is, kind, faults);
-    }
-    return faults;
 }
 
 }  // namespace tilsyn::backup

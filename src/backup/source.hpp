@@ -38,17 +38,6 @@ Result<Prepared> prepare_source(const Plan& plan, const std::filesystem::path& d
 // Lets go what the hook has frozen ("after"); to be called whatever has happened.
 Result<void> release_source(const Plan& plan, const std::filesystem::path& data, Deadline deadline);
 
-// The databases of a restored set, inspected as they were when the set was made: what differs, in a few words each.
-struct DatabaseFault {
-    std::string path;   // as in a manifest
-    std::string table;  // empty: the database itself
-    std::string said;
-    bool not_tried = false;  // something kept us from it, and nothing is known of the backup
-};
-// `scratch`: an empty folder where a server may be started.
-std::vector<DatabaseFault> compare_databases(const nlohmann::json& databases, const std::filesystem::path& restored,
-                                             const std::filesystem::path& scratch, Deadline deadline);
-
 // What a backup of Tilsyn's own data holds, below the data folder; the database is a copy in the staging folder.
 std::vector<std::string> own_files();
 inline constexpr std::string_view own_database_name = "tilsyn.db";

@@ -89,6 +89,7 @@ Result<std::unique_ptr<Engine>> open_engine(RepositoryAccess access) {
         return fail(Code::invalid, "backup.bad-location", {{"repository", access.id}, {"location", access.location}});
     if (access.engine == "restic") return make_restic(std::move(access));
     if (access.engine == "borg") return make_borg(std::move(access));
+    if (access.engine == "rclone") return make_rclone(std::move(access));
     return fail(Code::invalid, "backup.no-engine", {{"repository", access.id}, {"engine", access.engine}});
 }
 

@@ -26,12 +26,13 @@ namespace tilsyn::backup {
 
 struct RepositoryAccess {
     std::string id;      // in the register
-    std::string engine;  // "restic", "borg"
+    std::string engine;  // "restic", "borg", "rclone"
     std::string
         location;  // as the engine writes it: /srv/backup, sftp:user@host:/path, s3:https://host/bucket, ssh://...
     std::filesystem::path work;  // a folder of ours: caches, and what the engine remembers of the repository
-    std::string password;
-    std::map<std::string, std::string> credentials;  // "access_key", "secret_key", "user", "user_password"
+    std::string password;        // rclone: empty when the files are to lie there as they are
+    // "access_key", "secret_key", "user", "user_password", "rclone_config" (a path)
+    std::map<std::string, std::string> credentials;
     bool read_only = false;  // somebody else writes to it: nothing in it is changed, and no lock is taken or removed
     std::filesystem::path ssh_key, known_hosts, ca;  // files; empty: what the system has
 };
@@ -106,5 +107,6 @@ class Engine {
 Result<std::unique_ptr<Engine>> open_engine(RepositoryAccess access);
 std::unique_ptr<Engine> make_restic(RepositoryAccess access);
 std::unique_ptr<Engine> make_borg(RepositoryAccess access);
+std::unique_ptr<Engine> make_rclone(RepositoryAccess access);
 
 }  // namespace tilsyn::backup

@@ -47,6 +47,7 @@ class Remote : public testing::Test {
     }
     void there_and_back() {
         const auto engine = open();
+        if (access.engine == "rclone") std::filesystem::remove(source / "names" / std::string(255, 'n'));
         const auto made = engine->create(watch());
         ASSERT_TRUE(made) << render(made.error(), Lang::en);
         const auto digest = manifest_of(store, {.roots = roots_of(source)});
@@ -65,6 +66,9 @@ class Remote : public testing::Test {
             compare_restored({.manifest = &*manifest, .restored = {.roots = roots}, .tolerance = tolerance});
         ASSERT_TRUE(compared);
         EXPECT_EQ(compared->faults(), 0u);
+        for (const auto& found : compared->found)
+            if (found.difference != Difference::sparse)
+                ADD_FAILURE() << to_string(found.difference) << " " << escape_path(found.path) << " " << found.said;
         EXPECT_TRUE(engine->check(1, 1, watch()));
     }
     template <class T>
@@ -125,6 +129,7 @@ TEST_P(BehindSsh, AKeyThatIsNotLetIn) {
 TEST_P(BehindSsh, CutOffInTheMiddleItSaysSoAndGoesOnTheNextTime) {
     const auto engine = open();
     ASSERT_TRUE(engine->create(watch()));
+    if (access.engine == "rclone") std::filesystem::remove(source / "names" / std::string(255, 'n'));
     std::mt19937_64 random(1);
     std::string noise(96 << 20, '\0');
     for (std::size_t i = 0; i < noise.size(); i += 8) {
@@ -153,7 +158,7 @@ TEST_P(BehindSsh, CutOffInTheMiddleItSaysSoAndGoesOnTheNextTime) {
     EXPECT_EQ(engine->sets(watch())->size(), 1u);
     EXPECT_TRUE(engine->check(1, 1, watch()));
 }
-INSTANTIATE_TEST_SUITE_P(Engines, BehindSsh, testing::Values("restic", "borg"),
+INSTANTIATE_TEST_SUITE_P(Engines, BehindSsh, testing::Values("restic", "borg", "rclone"),
                          [](const auto& info) { return std::string(info.param); });
 
 class BehindRest : public Remote {
@@ -211,7 +216,7 @@ TEST_F(BehindRest, NobodyAnswers) {
 }
 
 // OpenStack's object store with its S3 gate: it checks every signature.
-class BehindS3 : public Remote {
+class BehindS3 : public Remote, public testing::WithParamInterface<const char*> {
   protected:
     static test::S3Server& s3() {
         static test::S3Server started;
@@ -220,7 +225,7 @@ class BehindS3 : public Remote {
     void SetUp() override {
         Remote::SetUp();
         static int buckets = 0;
-        access.engine = "restic";
+        access.engine = GetParam();
         access.location = s3().location("tilsyn-" + std::to_string(++buckets));
         access.credentials = {{"access_key", s3().access_key()}, {"secret_key", s3().secret_key()}};
         access.ca = s3().certificate();
@@ -232,7 +237,7 @@ class BehindS3 : public Remote {
     }
 };
 
-TEST_F(BehindS3, ThereAndBack) {
+TEST_P(BehindS3, ThereAndBack) {
     there_and_back();
     const auto engine = open();
     const auto sets = engine->sets(watch());
@@ -242,24 +247,24 @@ TEST_F(BehindS3, ThereAndBack) {
     EXPECT_EQ(engine->sets(watch())->size(), 1u);
     EXPECT_TRUE(engine->check(1, 2, watch()));
 }
-TEST_F(BehindS3, WhatIsNotThereIsNotThere) {
+TEST_P(BehindS3, WhatIsNotThereIsNotThere) {
     const auto sets = open()->sets(watch());
     ASSERT_FALSE(sets);
     EXPECT_EQ(sets.error().code, Code::not_found) << render(sets.error(), Lang::en);
 }
-TEST_F(BehindS3, AKeyThatIsNotTheRightOneIsNoEmptyPlace) {
+TEST_P(BehindS3, AKeyThatIsNotTheRightOneIsNoEmptyPlace) {
     ASSERT_TRUE(open()->create(watch()));
     access.credentials["secret_key"] = "wrong";
     expect_no_repository_is_made_of(open()->sets({Deadline::in(30s)}));
     access.credentials = {{"access_key", "nobody"}, {"secret_key", s3().secret_key()}};
     expect_no_repository_is_made_of(open()->sets({Deadline::in(30s)}));
 }
-TEST_F(BehindS3, ACertificateThatNobodyVouchesFor) {
+TEST_P(BehindS3, ACertificateThatNobodyVouchesFor) {
     ASSERT_TRUE(open()->create(watch()));
     access.ca.clear();
     expect_no_repository_is_made_of(open()->sets({Deadline::in(10s)}));
 }
-TEST_F(BehindS3, CutOffInTheMiddleItSaysSoAndGoesOnTheNextTime) {
+TEST_P(BehindS3, CutOffInTheMiddleItSaysSoAndGoesOnTheNextTime) {
     const auto engine = open();
     ASSERT_TRUE(engine->create(watch()));
     std::mt19937_64 random(1);
@@ -288,6 +293,8 @@ TEST_F(BehindS3, CutOffInTheMiddleItSaysSoAndGoesOnTheNextTime) {
     EXPECT_EQ(engine->sets(watch())->size(), 1u);
     EXPECT_TRUE(engine->check(1, 1, watch()));
 }
+INSTANTIATE_TEST_SUITE_P(Engines, BehindS3, testing::Values("restic", "rclone"),
+                         [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
 }  // namespace tilsyn::backup

@@ -281,6 +281,8 @@ class Restic final : public Engine {
                             {"RESTIC_REPOSITORY_FILE", "{secret:location}"},
                             {"RESTIC_CACHE_DIR", (access_.work / "cache").string()},
                             {"RESTIC_PROGRESS_FPS", "10"}};
+        if (const auto config = access_.credentials.find("rclone_config"); config != access_.credentials.end())
+            made.environment.emplace_back("RCLONE_CONFIG", config->second);
         if (const auto key = access_.credentials.find("access_key"); key != access_.credentials.end()) {
             const auto secret = access_.credentials.find("secret_key");
             made.secrets.emplace_back("aws", "[default]\naws_access_key_id=" + key->second +

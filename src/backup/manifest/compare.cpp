@@ -79,6 +79,9 @@ class Judge {
     Result<void> not_restored(const Entry& was) {
         if (!counts(was)) return {};
         if (was.type == Type::socket) return {};  // it holds nothing, and whoever listens makes it anew: none keeps it
+        const bool special = was.type == Type::fifo || was.type == Type::character || was.type == Type::block;
+        if (special && !request_.tolerance.special) return {};
+        if (was.type == Type::folder && !request_.tolerance.empty_folders) return {};  // of another, its files tell
         if (was.moved == Moved::gone || unknown_then(was))
             ++out.moved;
         else if (was.trouble.empty())  // what could not be read was said when the backup was made
@@ -117,7 +120,7 @@ class Judge {
         if ((was.type == Type::character || was.type == Type::block) && was.node != is.node)
             out.add(Difference::type, was.path);
         if (was.moved == Moved::no) about(was, is);
-        names_.see(was, is, out);
+        if (request_.tolerance.names) names_.see(was, is, out);
     }
 
   private:
@@ -168,10 +171,11 @@ class Judge {
     void about(const Entry& was, const Entry& is) {
         const auto& tolerance = request_.tolerance;
         if (was.type != Type::link) {  // a link has no mode of its own, and few can restore its times
-            if (was.mode != is.mode)
+            if (tolerance.modes && was.mode != is.mode)
                 out.add(Difference::mode, was.path, fmt::format("{:04o} → {:04o}", was.mode, is.mode));
             const auto wanted = std::clamp(was.mtime, tolerance.earliest_time, tolerance.latest_time);
-            if (wanted / tolerance.time_step != is.mtime / tolerance.time_step && wanted == was.mtime)
+            const bool timed = was.type != Type::folder || tolerance.folder_times;
+            if (timed && wanted / tolerance.time_step != is.mtime / tolerance.time_step && wanted == was.mtime)
                 out.add(Difference::time, was.path);
         }
         if (tolerance.owners && (was.uid != is.uid || was.gid != is.gid))

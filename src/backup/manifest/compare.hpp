@@ -37,6 +37,11 @@ bool loses_data(Difference difference);
 struct Tolerance {
     bool owners = true;  // compared: only root can give files away
     bool attributes = true;
+    bool modes = true;  // permissions
+    bool names = true;  // files that are one under several names
+    bool folder_times = true;
+    bool special = true;                                              // fifos and device nodes are kept
+    bool empty_folders = true;                                        // are kept, too
     std::int64_t earliest_time = INT64_MIN, latest_time = INT64_MAX;  // ns; what the engine can keep
     std::int64_t time_step = 1;                                       // ns; to what it rounds
 };

@@ -121,6 +121,7 @@ struct Planned {
     std::vector<std::string> paths;
     bool postgres = false, mariadb = false, own = false;
     std::vector<std::pair<std::string, std::string>> databases;  // data set and address
+    std::vector<std::pair<std::string, std::string>> whole;      // the same, of servers that are copied as a whole
 };
 Result<Planned> planned(db::Connection& reader) {
     TRY(const auto rows, reader.query("SELECT d.paths, d.source, d.id, d.database FROM data_sets d WHERE d.status = "
@@ -130,7 +131,9 @@ Result<Planned> planned(db::Connection& reader) {
     for (const auto& row : rows.rows) {
         for (const auto path : split(row.text(0), '|'))
             if (!trim(path).empty()) out.paths.emplace_back(trim(path));
-        out.postgres = out.postgres || row.text(1) == "postgresql";
+        // Of a server that is copied as a whole, no database is left out.
+        out.postgres = out.postgres || row.text(1) == "postgresql" || row.text(1) == "postgresql_server";
+        if (row.text(1) == "postgresql_server" && !row.null(3)) out.whole.emplace_back(row.text(2), row.text(3));
         out.mariadb = out.mariadb || row.text(1) == "mariadb";
         if ((row.text(1) == "postgresql" || row.text(1) == "mariadb") && !row.null(3))
             out.databases.emplace_back(row.text(2), row.text(3));
@@ -148,19 +151,25 @@ json databases_beside(const Planned& plans, const std::string& data_folder, Dead
     };
     std::map<std::string, Server> servers;
     auto silent = json::array();
-    for (const auto& [data_set, url] : plans.databases) {
+    const auto look = [&](const std::string& data_set,
+                          const std::string& url) -> std::optional<backup::DatabaseServer> {
         const auto secrets = backup::read_secrets_if_any(data_folder, data_set);
         const auto secret = [&](const char* name) {
             return secrets && secrets->contains(name) ? secrets->at(name) : std::string();
         };
-        const auto seen = backup::look_at_server(data_set, url, secret("password"), secret("ca"), deadline);
-        if (!seen) {
-            silent.push_back(data_set);
-            continue;
-        }
-        auto& server = servers.try_emplace(seen->identity, Server{data_set, seen->databases, {}}).first->second;
-        server.planned.push_back(seen->database);
-    }
+        auto seen = backup::look_at_server(data_set, url, secret("password"), secret("ca"), deadline);
+        if (seen) return std::move(*seen);
+        silent.push_back(data_set);
+        return {};
+    };
+    for (const auto& [data_set, url] : plans.databases)
+        if (const auto seen = look(data_set, url))
+            servers.try_emplace(seen->identity, Server{data_set, seen->databases, {}})
+                .first->second.planned.push_back(seen->database);
+    // Asked only when one is there to be told apart: the copy itself fails when the server does not answer.
+    for (const auto& [data_set, url] : plans.whole)
+        if (!servers.empty())
+            if (const auto seen = look(data_set, url)) servers.erase(seen->identity);
     auto found = json::array();
     for (const auto& [_, server] : servers)
         for (const auto& name : server.all)

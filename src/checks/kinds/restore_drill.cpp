@@ -43,7 +43,7 @@ json as_json(const backup::Drill& drill) {
             {"lost", drill.lost},
             {"took_ms", drill.took_ms},
             {"alone", details.is_object() && details.value("alone", false)},
-            {"owners", details.is_object() && details.value("owners", false)},
+            {"not_compared", details.is_object() ? details.value("not_compared", json::array()) : json::array()},
             {"why", details.is_object() ? details.value("why", json::array()) : json::array()}};
 }
 
@@ -85,10 +85,12 @@ Judgement judge(const policy::Control&, const Facts& facts, Timestamp now) {
                 msg("checks.drill-late", {{"at", format_utc_seconds(*passed)}, {"every", format_duration(every)}}),
                 seen};
     const auto& drill = seen["passed"];
+    const auto aside = drill.value("not_compared", json::array());
     return {Outcome::pass,
-            msg(drill.value("alone", false)    ? "checks.drill-good-alone"
-                : drill.value("owners", false) ? "checks.drill-good"
-                                               : "checks.drill-good-no-owners",
+            msg(drill.value("alone", false)        ? "checks.drill-good-alone"
+                : aside.empty()                    ? "checks.drill-good"
+                : aside == json::array({"owners"}) ? "checks.drill-good-no-owners"
+                                                   : "checks.drill-good-content",
                 {{"at", format_utc_seconds(*passed)},
                  {"count", std::to_string(drill.value("files", std::int64_t{0}))},
                  {"took", format_duration(std::chrono::ceil<std::chrono::seconds>(
