@@ -265,6 +265,7 @@ Result<int> restore(cli::Invocation& call) {
     app::RestoreOptions options{.data = call.data,
                                 .engine = call.get("engine", "restic"),
                                 .location = call.get("LOCATION"),
+                                .database = call.database,
                                 .set = call.get("set")};
     TRY(auto password, read_input(call.get("password-file", "-")));
     options.password = trim(password);
@@ -276,12 +277,14 @@ Result<int> restore(cli::Invocation& call) {
         print_json(call, {{"data", report.data.string()},
                           {"set", report.set},
                           {"made_at", moment(report.made)},
-                          {"log_size", report.log_size}});
+                          {"log_size", report.log_size},
+                          {"settings_differ", report.settings_differ}});
     else
         call.out() << call.tr("cli.restored", {{"path", report.data.string()},
                                                {"made", format_utc_seconds(report.made)},
                                                {"entries", std::to_string(report.log_size)}})
-                   << "\n";
+                   << "\n"
+                   << (report.settings_differ ? call.tr("cli.restored-elsewhere") + "\n" : std::string());
     return 0;
 }
 

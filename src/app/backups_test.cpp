@@ -12,6 +12,7 @@
 #include "base/text.hpp"
 #include "http/server.hpp"
 #include "log/store/verify.hpp"
+#include "support/databases.hpp"
 #include "support/temporary.hpp"
 #include "witness/service.hpp"
 
@@ -248,6 +249,55 @@ TEST_F(OwnBackup, IsFoundOutWhenItIsNotThereAnyMore) {
     EXPECT_THAT(backup::reasons(sets->front().details, Lang::en),
                 testing::ElementsAre(HasSubstr("There is no repository local")));
     EXPECT_FALSE(std::filesystem::exists(place_)) << "an empty repository in the place of one that is gone hides that";
+}
+
+TEST(OwnBackupOnPostgresql, IsProvedAndComesBackInAnotherDatabase) {
+    const test::PostgresServer server;
+    const auto sql = [&](const std::string& database, const std::string& statement) {
+        const auto connection = db::open({db::Engine::postgres, server.url(database)}, db::Access::read_write).value();
+        const auto done = connection->execute(statement);
+        ASSERT_TRUE(done) << render(done.error(), Lang::en);
+    };
+    for (const auto* name : {"tilsyn_live", "tilsyn_back"})
+        sql("postgres", "CREATE DATABASE " + std::string(name) + " TEMPLATE template0");
+    const test::TemporaryFolder folder;
+    const auto data = folder.path() / "data", target = folder.path() / "back";
+    const ManualClock clock{SystemClock().now()};
+    // As people write it, with the password in the address.
+    auto url = server.url("tilsyn_live");
+    url += "&password=p%40ss";
+    const auto made = init({.data = data, .database = url}, clock);
+    ASSERT_TRUE(made) << render(made.error(), Lang::en);
+    {
+        const auto app = App::open({.data = data, .database = url}, clock).value();
+        ASSERT_TRUE(app->registers()->add("people", "eva", {{"name", "Eva"}, {"status", "active"}}, "test"));
+        ASSERT_TRUE(app->sign(**app->readers().get()));
+        EXPECT_EQ(run_due_backups(*app, {}).value_or(-1), 3);
+        const auto reader = app->readers().get();
+        const auto sets = backup::sets_of(**reader, "tilsyn-local").value();
+        ASSERT_EQ(sets.size(), 1u);
+        EXPECT_EQ(sets[0].state, backup::SetState::made) << sets[0].details;
+        EXPECT_THAT(sets[0].details, testing::AllOf(HasSubstr("log_entry"), testing::Not(HasSubstr("p@ss"))));
+        const auto drills = backup::drills_of(**reader, "tilsyn-local").value();
+        ASSERT_EQ(drills.size(), 1u);
+        EXPECT_EQ(drills[0].outcome, "pass") << drills[0].details;
+    }
+    std::filesystem::remove_all(data);
+    RestoreOptions options{
+        .data = target, .engine = "restic", .location = made->backup_location, .password = made->backup_password};
+    EXPECT_EQ(restore(options, clock).error().message.key, "app.restore-needs-database");
+    options.database = server.url("tilsyn_live");
+    EXPECT_EQ(restore(options, clock).error().message.key, "backup.database-not-empty");
+    EXPECT_FALSE(std::filesystem::exists(target));
+    options.database = server.url("tilsyn_back");
+    const auto back = restore(options, clock);
+    ASSERT_TRUE(back) << render(back.error(), Lang::en);
+    EXPECT_GT(back->log_size, 10);
+    const auto app = App::open({.data = target, .database = options.database}, clock).value();
+    EXPECT_EQ(app->registers()->get("people", "eva")->fields.at("name"), "Eva");
+    const auto reader = app->readers().get();
+    EXPECT_TRUE(log::verify_all(**reader));
+    EXPECT_TRUE(app->log_continues(**reader));
 }
 
 }  // namespace

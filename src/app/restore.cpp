@@ -5,6 +5,7 @@
 
 #include "app/app.hpp"
 #include "backup/engines/engine.hpp"
+#include "backup/postgres.hpp"
 #include "backup/scratch.hpp"
 #include "backup/source.hpp"
 #include "base/file.hpp"
@@ -66,6 +67,18 @@ Result<void> assemble(const std::filesystem::path& restored, const std::filesyst
     return {};
 }
 
+// A set that was made of a PostgreSQL goes into one.
+Result<void> load_database(const std::filesystem::path& restored, const std::string& database,
+                           const backup::Watch& watch) {
+    TRY(const auto marker, find_marker(restored));
+    const auto dump = marker.parent_path() / backup::own_dump_name;
+    std::error_code error;
+    const bool there = std::filesystem::is_regular_file(std::filesystem::symlink_status(dump, error));
+    if (there && database.empty()) return fail(Code::invalid, "app.restore-needs-database");
+    if (!there && !database.empty()) return fail(Code::invalid, "app.restore-is-sqlite");
+    return there ? backup::load_postgres(backup::without_password(database), dump, watch.deadline) : Result<void>();
+}
+
 }  // namespace
 
 Result<RestoreReport> restore(const RestoreOptions& options, const Clock& clock) {
@@ -92,11 +105,13 @@ Result<RestoreReport> restore(const RestoreOptions& options, const Clock& clock)
     const backup::Watch watch{Deadline::in(longest), {}, {}};
     TRY(const auto set, choose(*engine, options.set, watch));
     TRY_VOID(engine->restore({.set = set.id, .target = scratch.path() / "restored"}, watch));
+    TRY_VOID(load_database(scratch.path() / "restored", options.database, watch));
     TRY_VOID(assemble(scratch.path() / "restored", scratch.path() / "data"));
 
     RestoreReport report{.data = data, .set = set.id, .made = set.made};
     {
-        TRY(const auto app, App::open({.data = scratch.path() / "data", .database = {}}, clock));
+        TRY(const auto app, App::open({.data = scratch.path() / "data", .database = options.database}, clock));
+        report.settings_differ = !options.database.empty() && app->settings().database != options.database;
         TRY(const auto reader, app->readers().get());
         TRY(const auto verified, log::verify_all(*reader));
         report.log_size = verified.size;

@@ -19,6 +19,7 @@ class Details {
     }
     bool any() const { return count() > 0; }
     std::size_t count() const { return json_["why"].size(); }
+    bool has(const char* name) const { return json_.contains(name); }
     nlohmann::json& operator[](const char* name) { return json_[name]; }
     std::string text() const { return json_.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); }
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "backup/details.hpp"
+#include "backup/engines/streaming.hpp"
 #include "backup/job.hpp"
 #include "backup/manifest/early.hpp"
 #include "backup/restored_databases.hpp"
@@ -143,11 +144,19 @@ class Trial {
             if (request.only.empty()) return fail(Code::not_found, "backup.nothing-to-restore", {{"set", set_.id}});
         }
         TRY(auto scratch, Scratch::make(house_.data / "backup" / "scratch" / drill_.id));
-        TRY_VOID(room_for(scratch.path()));
         request.target = scratch.path() / "restored";
         TRY_VOID(make_private_folder(request.target));
-        TRY_VOID(restore(*engine, request));
-        TRY_VOID(compare(*engine, request));
+        if (const auto room = room_for(scratch.path()); !room) {
+            const auto streamed = compare_on_the_way(*engine, scratch.path());
+            if (!streamed && streamed.error().code == Code::unsupported) return room;
+            TRY_VOID(streamed);
+            if (databases.empty() || drill_.faults > 0) return scratch.end();
+            TRY_VOID(restore_only(*engine, databases, request));
+        } else {
+            TRY_VOID(restore(*engine, request));
+            TRY(const auto compared, compare(*engine, request));
+            say(compared);
+        }
         // A dump is a program. Only one that is byte for byte our own is run.
         if (drill_.extent == Extent::full && !databases.empty() && drill_.faults == 0)
             TRY_VOID(try_databases(databases, request.target));
@@ -289,7 +298,67 @@ class Trial {
         return {};
     }
 
-    Result<void> compare(Engine& engine, const RestoreRequest& request) {
+    // There is no room for it: it is compared while it comes out, and not put down.
+    Result<void> compare_on_the_way(Engine& engine, const std::filesystem::path& scratch) {
+        const auto sorting = scratch / "sorting";
+        TRY_VOID(make_private_folder(sorting));
+        StreamedSet what{.set = set_.engine_set,
+                         .manifests = manifests(),
+                         .scratch = sorting,
+                         .manifest = set_.manifest,
+                         .roots = roots_of_set_,
+                         .most = expected_ + expected_ / 2 + spare,
+                         .tolerance = engine.stream_tolerance()};
+        note(what.tolerance);
+        if (house_.progress)
+            what.progress = [&](const Progress& p) {
+                house_.progress(
+                    {Step::comparing, p.entries, p.bytes, std::uint64_t(set_.files), std::uint64_t(set_.bytes)});
+            };
+        TRY(const auto compared, compare_streamed(engine, what, {deadline_, house_.stopping, {}}));
+        details_["streamed"] = true;
+        say(compared);
+        return wipe(sorting);
+    }
+
+    // Databases are tried all the same. What they came as was the same a moment ago, and is compared again.
+    Result<void> restore_only(Engine& engine, const json& databases, RestoreRequest& request) {
+        TRY(auto manifest, ManifestReader::open(manifests(), set_.manifest));
+        std::uint64_t bytes = 0;
+        for (;;) {
+            TRY(const auto entry, manifest.next());
+            if (!entry) break;
+            const bool needed = std::ranges::any_of(databases.items(), [&](const auto& item) {
+                // Beside a dump lie the roles that belong to it.
+                return is_within(entry->path, item.key()) || entry->path.starts_with(item.key() + ".");
+            });
+            if (!needed) continue;
+            chosen_.insert(entry->path);
+            request.only.push_back(entry->path);
+            bytes += entry->size;
+        }
+        expected_ = bytes;
+        TRY_VOID(room_for(request.target));
+        TRY_VOID(restore(engine, request));
+        TRY(const auto compared, compare(engine, request));
+        if (compared.faults() > 0) say(compared);
+        return {};
+    }
+
+    // What is not compared.
+    void note(const Tolerance& tolerance) {
+        auto& aside = details_["not_compared"] = json::array();
+        for (const auto& [name, compared] : {std::pair{"owners", tolerance.owners},
+                                             {"modes", tolerance.modes},
+                                             {"attributes", tolerance.attributes},
+                                             {"names", tolerance.names},
+                                             {"folder_times", tolerance.folder_times},
+                                             {"special", tolerance.special},
+                                             {"empty_folders", tolerance.empty_folders}})
+            if (!compared) aside.push_back(name);
+    }
+
+    Result<Comparison> compare(Engine& engine, const RestoreRequest& request) {
         TRY(auto manifest, ManifestReader::open(manifests(), set_.manifest));
         CompareRequest what{
             .manifest = &manifest,
@@ -297,24 +366,17 @@ class Trial {
             .tolerance = engine.tolerance()};
         if (early_) what.restored.content = [this](const Entry& entry) { return early_->content(entry); };
         what.tolerance.owners = what.tolerance.owners && ::geteuid() == 0;
-        const auto& kept = what.tolerance;
-        auto& aside = details_["not_compared"] = json::array();
-        for (const auto& [name, compared] : {std::pair{"owners", kept.owners},
-                                             {"modes", kept.modes},
-                                             {"attributes", kept.attributes},
-                                             {"names", kept.names},
-                                             {"folder_times", kept.folder_times},
-                                             {"special", kept.special},
-                                             {"empty_folders", kept.empty_folders}})
-            if (!compared) aside.push_back(name);
-        if (drill_.extent == Extent::sample)
-            what.chosen = [this](const Entry& entry) { return chosen_.contains(entry.path); };
+        if (!details_.has("streamed")) note(what.tolerance);
+        if (!request.only.empty()) what.chosen = [this](const Entry& entry) { return chosen_.contains(entry.path); };
         if (house_.progress)
             what.restored.progress = [&](const Progress& p) {
                 house_.progress(
                     {Step::comparing, p.entries, p.bytes, std::uint64_t(set_.files), std::uint64_t(set_.bytes)});
             };
-        TRY(const auto compared, compare_restored(what));
+        return compare_restored(what);
+    }
+
+    void say(const Comparison& compared) {
         drill_.files = std::int64_t(compared.files);
         drill_.bytes = std::int64_t(compared.bytes);
         drill_.faults = std::int64_t(compared.faults());
@@ -339,7 +401,6 @@ class Trial {
                 {{"what", to_string(item.difference)}, {"path", "/" + escape_path(item.path)}, {"said", item.said}});
         }
         drill_.outcome = drill_.faults == 0 ? "pass" : "fail";
-        return {};
     }
 
     Result<void> try_databases(const json& databases, const std::filesystem::path& restored) {

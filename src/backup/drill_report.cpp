@@ -69,6 +69,7 @@ std::string drill_report(const Drill& drill, const Set& set, const std::string& 
                 {"size", gigabytes(drill.bytes, lang)}}) +
            "\n";
     if (!alone) out += "- " + say("backup.report-compared") + "\n";
+    if (details.value("streamed", false)) out += "- " + say("backup.report-streamed") + "\n";
     if (const auto aside = not_compared(details, lang); !alone && !aside.empty())
         out += "- " + say("backup.report-not-compared", {{"what", aside}}) + "\n";
     if (details.contains("databases"))

@@ -85,4 +85,20 @@ Result<json> restore_postgres(const json& was, const std::filesystem::path& dump
     return counted;
 }
 
+Result<void> load_postgres(const PostgresAddress& address, const std::filesystem::path& dump, Deadline deadline) {
+    {
+        TRY(const auto connection, open_counting(connection_text(address), deadline));
+        TRY(const auto there, postgres_counts(*connection));
+        if (!there["tables"].empty()) return fail(Code::conflict, "backup.database-not-empty", {{"url", address.url}});
+    }
+    net::ProcessRequest request;
+    request.arguments = {
+        "pg_restore",           "--no-password",           "--no-owner", "--no-privileges", "--exit-on-error",
+        "--single-transaction", "--dbname=" + address.url, dump.string()};
+    add_password(request, address);
+    TRY(const auto restored, call(std::move(request), {deadline}));
+    if (restored.code != 0) return fail(Code::corrupt, "backup.dump-not-restored").detail(last_words(restored.error));
+    return {};
+}
+
 }  // namespace tilsyn::backup

@@ -23,4 +23,8 @@ Result<nlohmann::json> restore_postgres(const nlohmann::json& was, const std::fi
                                         const std::filesystem::path& scratch, const WhenOpen& when_open,
                                         Deadline deadline);
 
+// The dump into a database that is there and empty, all or nothing; who owned what is left aside.
+// Code::conflict: it is not empty. Code::corrupt: it could not be restored.
+Result<void> load_postgres(const PostgresAddress& address, const std::filesystem::path& dump, Deadline deadline);
+
 }  // namespace tilsyn::backup

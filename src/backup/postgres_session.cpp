@@ -1,9 +1,11 @@
 #include "backup/postgres_session.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 #include "backup/engines/call.hpp"
 #include "backup/queries.hpp"
+#include "base/text.hpp"
 
 namespace tilsyn::backup {
 
@@ -89,6 +91,42 @@ Result<PostgresAddress> postgres_address(const std::string& data_set, const std:
     if (!scheme || holds_password || url.find('\0') != url.npos)
         return fail(Code::invalid, "backup.bad-database", {{"data_set", data_set}});
     return PostgresAddress{url, std::move(password)};
+}
+
+PostgresAddress without_password(const std::string& url) {
+    PostgresAddress out{.url = url, .password = {}};
+    const auto decoded = [](std::string_view text) {
+        std::string plain;
+        for (std::size_t i = 0; i < text.size(); ++i) {
+            unsigned value = 0;
+            const bool escaped =
+                text[i] == '%' && i + 2 < text.size() &&
+                std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr == text.data() + i + 3;
+            plain += escaped ? char(value) : text[i];
+            if (escaped) i += 2;
+        }
+        return plain;
+    };
+    const auto host = out.url.find("://") + 3;
+    const auto end = std::min(out.url.find_first_of("/?", host), out.url.size());
+    if (const auto at = out.url.rfind('@', end); at != out.url.npos && at >= host) {
+        const auto colon = out.url.find(':', host);
+        if (colon < at) {
+            out.password = decoded(std::string_view(out.url).substr(colon + 1, at - colon - 1));
+            out.url.erase(colon, at - colon);
+        }
+    }
+    if (const auto query = out.url.find('?'); query != out.url.npos) {
+        std::string kept;
+        for (const auto part : split(std::string_view(out.url).substr(query + 1), '&')) {
+            if (part.starts_with("password="))
+                out.password = decoded(part.substr(9));
+            else
+                (kept += kept.empty() ? "?" : "&") += part;
+        }
+        out.url = out.url.substr(0, query) + kept;
+    }
+    return out;
 }
 
 std::string connection_text(const PostgresAddress& address) {

@@ -21,6 +21,8 @@ struct PostgresAddress {
 };
 // Code::invalid: not such an address, or one that holds a password.
 Result<PostgresAddress> postgres_address(const std::string& data_set, const std::string& url, std::string password);
+// An address that may hold its password, taken apart: what is left can be seen by others.
+PostgresAddress without_password(const std::string& url);
 // With its password, for libpq in this process; it goes into no argument and no log.
 std::string connection_text(const PostgresAddress& address);
 // The same address, of another database.

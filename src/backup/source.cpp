@@ -137,8 +137,6 @@ Result<Prepared> prepare_source(const Plan& plan, const std::filesystem::path& d
             break;
         }
         case Source::tilsyn: {
-            if (own_database.engine != db::Engine::sqlite)
-                return fail(Code::unsupported, "backup.own-on-postgresql").hint("backup.own-on-postgresql-hint");
             // What was signed last is copied before the database: a copy of the log may be ahead of it, never behind.
             for (const auto& name : own_files()) {
                 std::error_code none;  // folders that are there and empty are as they should be
@@ -149,7 +147,14 @@ Result<Prepared> prepare_source(const Plan& plan, const std::filesystem::path& d
             }
             if (auto signed_last = read_file(data / "log.signed"); signed_last)
                 TRY_VOID(write_file(staging / "log.signed", *signed_last, 0600));
-            TRY_VOID(stage(own_database.target, staging / own_database_name, out, deadline));
+            if (own_database.engine == db::Engine::sqlite) {
+                TRY_VOID(stage(own_database.target, staging / own_database_name, out, deadline));
+            } else {
+                const auto dump = staging / own_dump_name;
+                TRY(auto counted, dump_postgres(plan.data_set, without_password(own_database.target), dump, deadline));
+                out.databases[std::filesystem::path(real_path(dump.string())).relative_path().string()] =
+                    std::move(counted);
+            }
             TRY_VOID(write_file(staging / own_marker, json{{"data", real_path(data.string())}}.dump() + "\n", 0600));
             paths.push_back(real_path(staging.string()));
             break;

@@ -41,6 +41,7 @@ Result<void> release_source(const Plan& plan, const std::filesystem::path& data,
 // What a backup of Tilsyn's own data holds, below the data folder; the database is a copy in the staging folder.
 std::vector<std::string> own_files();
 inline constexpr std::string_view own_database_name = "tilsyn.db";
+inline constexpr std::string_view own_dump_name = "tilsyn.dump";       // where it is kept in PostgreSQL
 inline constexpr std::string_view own_marker = "tilsyn-restore.json";  // says where all of it was
 
 }  // namespace tilsyn::backup

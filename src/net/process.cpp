@@ -288,7 +288,9 @@ class Child {
         const pid_t parent = ::getpid();
         pid_ = ::fork();
         if (pid_ < 0) return cannot(request_, errno);
-        if (pid_ == 0) become(prepared, parent, out->write.get(), err->write.get(), report->write.get());
+        if (pid_ == 0)
+            become(prepared, parent, request_.output_to >= 0 ? request_.output_to : out->write.get(), err->write.get(),
+                   report->write.get());
         ::setpgid(pid_, pid_);  // whichever of the two is first
         for (auto* pipe : {&*out, &*err, &*report}) pipe->write.close();
         Stumble stumble;

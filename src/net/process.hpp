@@ -43,6 +43,7 @@ struct ProcessRequest {
     std::optional<std::vector<std::filesystem::path>> writable = {};
     std::chrono::milliseconds grace{10'000};  // between SIGINT and SIGTERM, and between that and SIGKILL
     std::size_t kept = 64 * 1024;             // bytes of each stream: the first half and the last half of that
+    int output_to = -1;                       // a descriptor: its standard output goes there instead
     // Each line as it comes, without its end; those above 1 MiB are cut. Called in the thread that runs the process.
     std::function<void(std::string_view line)> on_output = {}, on_error = {};
     std::function<bool()> stopping = {};  // asked every 100 ms

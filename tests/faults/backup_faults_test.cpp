@@ -120,6 +120,22 @@ TEST_F(BackupFaults, AFullDiskUnderTheRepositoryIsToldAndHarmsNothing) {
     EXPECT_EQ(sets().front().state, backup::SetState::made);
 }
 
+TEST_F(BackupFaults, ASetForWhichThereIsNoRoomIsComparedOnItsWayOut) {
+    ASSERT_EQ(run().status, 0);
+    const auto scratch = data_ / "backup" / "scratch";
+    ASSERT_EQ(::mount("tmpfs", scratch.c_str(), "tmpfs", 0, "size=32m"), 0);
+    const Unmount unmount{scratch};
+    const auto app = open();
+    const auto plan = backup::read_plan(*app->registers(), "nightly").value();
+    const auto tried = app::run_drill(*app, plan, {}, {});
+    ASSERT_TRUE(tried) << render(tried.error(), Lang::en);
+    EXPECT_EQ(tried->outcome, "pass") << tried->details;
+    EXPECT_THAT(tried->details, HasSubstr("\"streamed\":true"));
+    EXPECT_EQ(tried->files, 2);
+    EXPECT_GT(tried->bytes, 192 << 20);
+    EXPECT_TRUE(std::filesystem::is_empty(scratch));
+}
+
 TEST_F(BackupFaults, ADiskThatFillsUpDuringARestoreIsNoFaultOfTheBackup) {
     ASSERT_EQ(run().status, 0);
     const auto scratch = data_ / "backup" / "scratch";

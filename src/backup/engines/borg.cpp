@@ -150,6 +150,34 @@ class Borg final : public Engine {
         return Restored{called.confined};
     }
 
+    Result<void> stream(const std::string& set, int to, const Watch& watch) override {
+        TRY(const auto all, sets(watch));
+        const auto found = std::ranges::find(all, set, &EngineSet::id);
+        if (found == all.end()) return fail(Code::not_found, "backup.no-such-set", {{"repository", access_.id}});
+        const auto memory = access_.work / "streaming";
+        std::error_code error;
+        std::filesystem::create_directories(memory, error);
+        auto made = prepared({"--bypass-lock", "export-tar"}, "::" + found->name);
+        made.arguments.emplace_back("-");
+        for (auto& [name, value] : made.environment) {
+            if (name == "BORG_BASE_DIR") value = memory.string();
+            if (name == "BORG_RELOCATED_REPO_ACCESS_IS_OK") value = "yes";  // it remembers nothing there
+        }
+        made.environment.emplace_back("TMPDIR", memory.string());
+        made.output_to = to;
+        made.writable = std::vector{memory};
+        TRY(const auto called, call(std::move(made), watch));
+        std::filesystem::remove_all(memory, error);
+        if (called.code != 0) return failed(access_, called, restoring);
+        return {};
+    }
+    Tolerance stream_tolerance() const override {
+        auto out = tolerance();
+        out.attributes = false;
+        out.time_step = 1'000'000'000;
+        return out;
+    }
+
     Result<void> check(unsigned part, unsigned parts, const Watch& watch) override {
         // It reads all or nothing: all of it on the first part, and on the others what can be had without reading.
         std::vector<std::string> arguments{"check"};

@@ -81,6 +81,10 @@ std::vector<std::string> ssh_command(const RepositoryAccess& access) {
     return command;
 }
 
+Result<void> Engine::stream(const std::string&, int, const Watch&) {
+    return fail(Code::unsupported, "backup.no-stream");
+}
+
 Result<std::unique_ptr<Engine>> open_engine(RepositoryAccess access) {
     // An engine would take it for an option, or look in a folder that depends on where it runs.
     const bool remote = access.location.find(':') != std::string::npos;

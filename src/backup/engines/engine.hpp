@@ -90,6 +90,11 @@ class Engine {
     virtual Result<std::vector<EngineSet>> sets(const Watch& watch) = 0;
     // Reads only: works on a repository that we may not write to, takes no lock, uses no cache.
     virtual Result<Restored> restore(const RestoreRequest& request, const Watch& watch) = 0;
+    // All of a set as a tar stream into that descriptor; reads only, as restore does, and writes nothing else.
+    // Code::unsupported: it has no such thing.
+    virtual Result<void> stream(const std::string& set, int to, const Watch& watch);
+    // What such a stream cannot keep.
+    virtual Tolerance stream_tolerance() const { return {}; }
     // The engine's own check, reading the part number `part` of `parts` of all that is stored. Code::corrupt, with what
     // it said, when it found something.
     virtual Result<void> check(unsigned part, unsigned parts, const Watch& watch) = 0;

@@ -174,6 +174,20 @@ class Restic final : public Engine {
         return Restored{called.confined};
     }
 
+    Result<void> stream(const std::string& set, int to, const Watch& watch) override {
+        if (set.size() != 64) return fail(Code::invalid, "backup.no-such-set", {{"repository", access_.id}});
+        auto made = prepared({"--no-cache", "--no-lock", "dump", "--archive", "tar", set, "/"});
+        made.output_to = to;
+        made.writable = std::vector<std::filesystem::path>{};
+        TRY(const auto called, read(std::move(made), watch));
+        if (called.code != 0) return what_failed(access_, called, restoring);
+        return {};
+    }
+    // It writes each name of a file as a file, whole seconds, and no pipes.
+    Tolerance stream_tolerance() const override {
+        return {.attributes = false, .names = false, .special = false, .time_step = 1'000'000'000};
+    }
+
     Result<void> check(unsigned part, unsigned parts, const Watch& watch) override {
         // First what can be seen without reading, which is where a missing file is noticed at once.
         const std::string data =

@@ -70,9 +70,14 @@ class Names {
     std::map<Inode, Inode> to_, from_;
 };
 
+// Some drop what is below a step, others round it.
+bool within(std::int64_t a, std::int64_t b, std::int64_t step) {
+    return std::max(a, b) - std::min(a, b) < step;
+}
+
 class Judge {
   public:
-    Judge(const CompareRequest& request, const Tree& tree) : request_(request), tree_(tree) {}
+    Judge(const CompareRequest& request, const Tree* tree) : request_(request), tree_(tree) {}
 
     Comparison out;
 
@@ -156,8 +161,9 @@ class Judge {
         if (is.hash == was.hash && is.size == was.size) return true;
         if (was.hash_after && is.hash == was.hash_after) return true;
         if (was.moved == Moved::grown && is.size >= was.size) {
+            if (is.hash_after == was.hash) return true;
             auto again = is;
-            if (hash_file(tree_, again, was.size).first == was.hash) return true;
+            if (tree_ != nullptr && hash_file(*tree_, again, was.size).first == was.hash) return true;
         }
         if (was.moved == Moved::torn)
             out.add(Difference::torn, was.path);
@@ -175,7 +181,7 @@ class Judge {
                 out.add(Difference::mode, was.path, fmt::format("{:04o} → {:04o}", was.mode, is.mode));
             const auto wanted = std::clamp(was.mtime, tolerance.earliest_time, tolerance.latest_time);
             const bool timed = was.type != Type::folder || tolerance.folder_times;
-            if (timed && wanted / tolerance.time_step != is.mtime / tolerance.time_step && wanted == was.mtime)
+            if (timed && !within(wanted, is.mtime, tolerance.time_step) && wanted == was.mtime)
                 out.add(Difference::time, was.path);
         }
         if (tolerance.owners && (was.uid != is.uid || was.gid != is.gid))
@@ -188,7 +194,7 @@ class Judge {
     }
 
     const CompareRequest& request_;
-    const Tree& tree_;
+    const Tree* tree_;  // none: there is nothing to be read again
     std::vector<std::string> unsettled_;
     Names names_;
 };
@@ -240,18 +246,13 @@ std::uint64_t Comparison::lost() const {
     return sum;
 }
 
-Result<Comparison> compare_restored(const CompareRequest& request) {
-    TRY(const auto tree, Tree::open(request.restored.roots.base));
+namespace {
+
+Result<Comparison> compare_with(const CompareRequest& request, const Tree* tree, const Feed& feed) {
     Judge judge(request, tree);
     Beside beside(*request.manifest);
     const auto alone = [&](const Entry& was) { return judge.not_restored(was); };
-    // A root that was not restored at all: everything in the manifest below it is missing, which is what is said.
-    auto restored = request.restored;
-    std::erase_if(restored.roots.paths, [&](const std::string& root) {
-        struct stat info{};
-        return !tree.stat_below(root, info);
-    });
-    TRY_VOID(walk(restored, [&](Entry&& is) -> Result<void> {
+    TRY_VOID(feed([&](Entry&& is) -> Result<void> {
         TRY(const auto was, beside.up_to(is.path, alone));
         if (was)
             judge.pair(*was, is);
@@ -261,6 +262,26 @@ Result<Comparison> compare_restored(const CompareRequest& request) {
     }));
     TRY_VOID(beside.rest(alone));
     return std::move(judge.out);
+}
+
+}  // namespace
+
+Result<Comparison> compare_restored(const CompareRequest& request) {
+    TRY(const auto tree, Tree::open(request.restored.roots.base));
+    // A root that was not restored at all: everything in the manifest below it is missing, which is what is said.
+    auto restored = request.restored;
+    std::erase_if(restored.roots.paths, [&](const std::string& root) {
+        struct stat info{};
+        return !tree.stat_below(root, info);
+    });
+    return compare_with(request, &tree, [&](const auto& sink) -> Result<void> {
+        TRY_VOID(walk(restored, sink));
+        return {};
+    });
+}
+
+Result<Comparison> compare_entries(const CompareRequest& request, const Feed& feed) {
+    return compare_with(request, nullptr, feed);
 }
 
 Result<WalkTotals> look_again(ManifestReader& before, const WalkRequest& source,

@@ -73,6 +73,10 @@ struct CompareRequest {
     // Entries that could not be read at the time of the backup are missing in any set: counted there, not here again.
 };
 Result<Comparison> compare_restored(const CompareRequest& request);
+// The same with entries from elsewhere: `feed` hands them on in order. Of files that grew, hash_after is the hash of as
+// much of their beginning as there was.
+using Feed = std::function<Result<void>(const std::function<Result<void>(Entry&&)>& sink)>;
+Result<Comparison> compare_entries(const CompareRequest& request, const Feed& feed);
 
 // Looks again at the source of a finished walk and says of each entry how it has moved. What is handed to `sink`, in
 // order, is the manifest to keep.
