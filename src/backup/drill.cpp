@@ -3,14 +3,13 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <queue>
-#include <set>
 
 #include "backup/details.hpp"
 #include "backup/engines/streaming.hpp"
 #include "backup/job.hpp"
 #include "backup/manifest/early.hpp"
 #include "backup/restored_databases.hpp"
+#include "backup/sample.hpp"
 #include "backup/scratch.hpp"
 #include "backup/source.hpp"
 #include "base/random.hpp"
@@ -22,10 +21,8 @@ namespace {
 using nlohmann::json;
 using std::chrono::milliseconds;
 
-constexpr std::size_t by_lot = 60, newest = 20, largest = 3;  // files of a sample
-constexpr std::uint64_t sample_bytes = 512u << 20;            // of its largest ones
-constexpr std::uint64_t spare = 256u << 20;                   // bytes of the disk that a drill leaves alone
-constexpr std::size_t told = 50;                              // differences kept of a drill
+constexpr std::uint64_t spare = 256u << 20;  // bytes of the disk that a drill leaves alone
+constexpr std::size_t told = 50;             // differences kept of a drill
 
 // One key for each way in which something differs.
 std::string_view key_of(Difference difference) {
@@ -60,36 +57,6 @@ std::string_view key_of(Difference difference) {
             return "backup.found-sparse";
     }
     return "backup.found-content";
-}
-
-// Nobody can choose the sample beforehand: it follows from the control log as it is now.
-crypto::Sha256 lot(std::string_view seed, std::string_view path) {
-    return crypto::sha256({seed, path});
-}
-
-// The files of a sample: by lot, the newest, and the largest.
-Result<std::set<std::string>> choose(ManifestReader& manifest, const std::string& seed) {
-    using ByLot = std::pair<crypto::Sha256, std::string>;
-    std::priority_queue<ByLot> drawn;  // the largest of the smallest on top
-    using ByNumber = std::pair<std::int64_t, std::string>;
-    std::priority_queue<ByNumber, std::vector<ByNumber>, std::greater<>> latest, biggest;
-    for (;;) {
-        TRY(auto entry, manifest.next());
-        if (!entry) break;
-        // What moved may rightly be otherwise, and what was not read has nothing to be compared with.
-        if (entry->type != Type::file || !entry->hash || entry->moved != Moved::no) continue;
-        drawn.emplace(lot(seed, entry->path), entry->path);
-        if (drawn.size() > by_lot) drawn.pop();
-        latest.emplace(entry->mtime, entry->path);
-        if (latest.size() > newest) latest.pop();
-        if (entry->size <= sample_bytes) biggest.emplace(std::int64_t(entry->size), entry->path);
-        if (biggest.size() > largest) biggest.pop();
-    }
-    std::set<std::string> out;
-    for (; !drawn.empty(); drawn.pop()) out.insert(drawn.top().second);
-    for (; !latest.empty(); latest.pop()) out.insert(latest.top().second);
-    for (; !biggest.empty(); biggest.pop()) out.insert(biggest.top().second);
-    return out;
 }
 
 class Trial {
@@ -137,13 +104,8 @@ class Trial {
         const auto databases = was.is_object() ? was.value("databases", json::object()) : json::object();
         RestoreRequest request{.set = set_.engine_set};
         TRY_VOID(measure(request));
-        if (drill_.extent == Extent::sample) {
-            TRY(auto manifest, ManifestReader::open(manifests(), set_.manifest));
-            TRY(chosen_, choose(manifest, crypto::hex(crypto::as_bytes(log_root()))));
-            request.only.assign(chosen_.begin(), chosen_.end());
-            if (request.only.empty()) return fail(Code::not_found, "backup.nothing-to-restore", {{"set", set_.id}});
-        }
         TRY(auto scratch, Scratch::make(house_.data / "backup" / "scratch" / drill_.id));
+        if (drill_.extent == Extent::sample) TRY_VOID(choose(scratch.path(), request));
         request.target = scratch.path() / "restored";
         TRY_VOID(make_private_folder(request.target));
         if (const auto room = room_for(scratch.path()); !room) {
@@ -219,6 +181,47 @@ class Trial {
         return {reinterpret_cast<const char*>(root.data()), root.size()};
     }
 
+    // The part of the whole goes on where the last sample that came to an end has ended. Nobody can choose the others
+    // beforehand: the lot follows from the control log as it is now.
+    Result<void> choose(const std::filesystem::path& scratch, RestoreRequest& request) {
+        TRY(const auto after, last_part());
+        const auto parts = std::uint64_t(sample_period / std::max(plan_.sample_every, Duration(std::chrono::hours(1))));
+        const auto free = free_bytes(scratch);
+        TRY(auto manifest, ManifestReader::open(manifests(), set_.manifest));
+        TRY(sample_, choose_sample(manifest, {.seed = crypto::hex(crypto::as_bytes(log_root())),
+                                              .after = after,
+                                              .parts = parts,
+                                              .room = free > 2 * spare ? (free - 2 * spare) / 2 : 0,
+                                              .total = cost_}));
+        if (sample_.only.empty())
+            return sample_.too_large > 0
+                       ? fail(Code::io, "backup.no-room-to-restore",
+                              {{"needed", std::to_string(expected_ >> 20)}, {"there", std::to_string(free >> 20)}})
+                       : fail(Code::not_found, "backup.nothing-to-restore", {{"set", set_.id}});
+        request.only = sample_.only;
+        expected_ = sample_.bytes + sample_.only.size() * 4096;
+        auto& part = details_["part"] = {{"from", escape_path(sample_.from)},
+                                         {"until", escape_path(sample_.until)},
+                                         {"too_large", sample_.too_large}};
+        // The last part is what is left over, and says nothing of how long it takes.
+        if (!sample_.until.empty() && sample_.cost > 0)
+            part["all_in_s"] = std::chrono::duration_cast<std::chrono::seconds>(plan_.sample_every).count() *
+                               std::int64_t((cost_ + sample_.cost - 1) / sample_.cost);
+        return {};
+    }
+
+    Result<std::string> last_part() {
+        TRY(const auto reader, house_.readers->get());
+        TRY(const auto drills, drills_of(*reader, plan_.id));
+        for (const auto& drill : drills) {
+            if (drill.extent != Extent::sample || (drill.outcome != "pass" && drill.outcome != "fail")) continue;
+            const auto details = json::parse(drill.details, nullptr, false);
+            const auto part = details.is_object() ? details.value("part", json::object()) : json::object();
+            return unescape_path(part.value("until", ""));
+        }
+        return std::string();
+    }
+
     // How large what comes out may be: the manifest knows.
     Result<void> measure(RestoreRequest& request) {
         TRY(auto manifest, ManifestReader::open(manifests(), set_.manifest));
@@ -228,6 +231,7 @@ class Trial {
             if (!entry) break;
             most = std::max(most, entry->size);
             expected_ += entry->type == Type::file ? entry->size : 4096;
+            cost_ += cost_of(*entry);
             roots_of_set_.push_back(std::move(entry->path));
             if (roots_of_set_.size() > 1 && is_within(roots_of_set_.back(), roots_of_set_[roots_of_set_.size() - 2]))
                 roots_of_set_.pop_back();
@@ -333,7 +337,7 @@ class Trial {
                 return is_within(entry->path, item.key()) || entry->path.starts_with(item.key() + ".");
             });
             if (!needed) continue;
-            chosen_.insert(entry->path);
+            sample_.chosen.insert(entry->path);
             request.only.push_back(entry->path);
             bytes += entry->size;
         }
@@ -367,7 +371,7 @@ class Trial {
         if (early_) what.restored.content = [this](const Entry& entry) { return early_->content(entry); };
         what.tolerance.owners = what.tolerance.owners && ::geteuid() == 0;
         if (!details_.has("streamed")) note(what.tolerance);
-        if (!request.only.empty()) what.chosen = [this](const Entry& entry) { return chosen_.contains(entry.path); };
+        if (!request.only.empty()) what.chosen = [this](const Entry& entry) { return sample_.covers(entry.path); };
         if (house_.progress)
             what.restored.progress = [&](const Progress& p) {
                 house_.progress(
@@ -445,7 +449,8 @@ class Trial {
     Details details_;
     std::uint64_t expected_ = 0;
     std::vector<std::string> roots_of_set_;
-    std::set<std::string> chosen_;
+    Sample sample_;
+    std::uint64_t cost_ = 0;
     std::optional<EarlyReader> early_;
 };
 

@@ -69,6 +69,11 @@ std::string drill_report(const Drill& drill, const Set& set, const std::string& 
                 {"size", gigabytes(drill.bytes, lang)}}) +
            "\n";
     if (!alone) out += "- " + say("backup.report-compared") + "\n";
+    if (const auto part = details.value("part", json::object()); part.contains("all_in_s"))
+        out += "- " +
+               say("backup.report-part",
+                   {{"all_in", humanize(std::chrono::seconds(part["all_in_s"].get<std::int64_t>()), lang)}}) +
+               "\n";
     if (details.value("streamed", false)) out += "- " + say("backup.report-streamed") + "\n";
     if (const auto aside = not_compared(details, lang); !alone && !aside.empty())
         out += "- " + say("backup.report-not-compared", {{"what", aside}}) + "\n";

@@ -1,10 +1,12 @@
 // Whole jobs against a real engine and a real disk: what is healthy passes, and each way in which backups fail without
 // anyone noticing is found by the right step and said in the right words.
 #include <atomic>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "backup/job_fixture.hpp"
 #include "backup/retention.hpp"
+#include "backup/sample.hpp"
 
 namespace tilsyn::backup {
 namespace {
@@ -48,6 +50,21 @@ TEST_F(Job, WhatLivesOnIsNoFault) {
 
 // --- the source ---
 
+TEST_F(Job, EachSampleGoesOnWhereTheLastOneEnded) {
+    plan_.sample_every = sample_period / 4;
+    expect_made(back_up());
+    std::string last;
+    for (int turn = 0; turn < 4; ++turn) {
+        clock_.advance(1h);
+        const auto tried = drill(Extent::sample);
+        EXPECT_EQ(tried.outcome, "pass") << tried.details;
+        const auto part = nlohmann::json::parse(tried.details)["part"];
+        EXPECT_GT(part["from"].get<std::string>(), last) << turn;
+        last = part["until"];
+        EXPECT_EQ(last.empty(), turn == 3) << tried.details;
+        EXPECT_LE(part.value("all_in_s", std::int64_t{0}), 90 * 24 * 3600) << tried.details;
+    }
+}
 TEST_F(Job, ASourceThatIsNotMounted) {
     expect_made(back_up());
     std::filesystem::remove_all(source_);

@@ -159,6 +159,20 @@ TEST_P(EngineSuite, APartIsRestoredByName) {
     EXPECT_FALSE(std::filesystem::exists(target / source.relative_path() / "plain.txt"));
 }
 
+TEST_P(EngineSuite, AFolderIsRestoredWithAllThatIsInIt) {
+    const auto digest = manifest_of(store, {.roots = roots_of(source)});
+    const auto set = stored(request());
+    const auto root = roots_of(source).paths[0];
+    const std::vector<std::string> only{root + "/folder", root + "/link-broken", root + "/names"};
+    const auto compared = restored(set.set, digest, only, [&](const Entry& entry) {
+        return std::ranges::any_of(only, [&](const auto& path) { return is_within(entry.path, path); });
+    });
+    EXPECT_GT(compared.entries, 12u);
+    EXPECT_THAT(differences(compared), IsEmpty());
+    for (const auto* other : {"plain.txt", "folder-a", "folder.a"})
+        EXPECT_FALSE(std::filesystem::exists(target / source.relative_path() / other)) << other;
+}
+
 TEST_P(EngineSuite, LeavesOutWhatTheWalkLeavesOut) {
     auto what = request();
     what.exclusions = {.paths = {what.roots.paths[0] + "/names/back\\slash[*?]=", what.roots.paths[0] + "/folder"},

@@ -74,7 +74,7 @@ struct Stored {
 struct RestoreRequest {
     std::string set;                     // in full
     std::filesystem::path target;        // an empty folder; nothing outside it is written
-    std::vector<std::string> only = {};  // paths as in a manifest; empty: all
+    std::vector<std::string> only = {};  // paths as in a manifest, folders with all that is in them; empty: all
     std::uint64_t largest_file = 0;      // bytes; 0: no limit
 };
 struct Restored {

@@ -152,9 +152,11 @@ class Rclone final : public Engine {
                               folder_of(set), request.target.string()});
         if (!request.only.empty()) {
             std::string list;
-            for (const auto& path : request.only) list += as_inside(path) + "\n";
-            made.secrets.emplace_back("list", std::move(list));
-            made.arguments.insert(made.arguments.end(), {"--files-from-raw", "{secret:list}"});
+            for (const auto& path : request.only)
+                for (const auto* below : {"", "/**", ".rclonelink"})
+                    list += "+ /" + as_inside(as_pattern(path)) + below + "\n";
+            made.secrets.emplace_back("list", std::move(list) + "- *\n");
+            made.arguments.insert(made.arguments.end(), {"--filter-from", "{secret:list}"});
         }
         made.environment.emplace_back("TMPDIR", request.target.string());
         made.writable = std::vector{request.target};

@@ -47,8 +47,7 @@ Result<Comparison> compare_streamed(Engine& engine, const StreamedSet& what, con
     TarRequest request{.read = {}, .roots = what.roots, .most = what.most, .progress = what.progress};
     TRY_VOID(prepare(what, request));
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0)
-        return fail(Code::unavailable, "backup.bad-stream").detail(std::strerror(errno));
+    if (::pipe2(ends, O_CLOEXEC) != 0) return fail(Code::unavailable, "backup.bad-stream").detail(std::strerror(errno));
     Descriptor from(ends[0]), to(ends[1]);
     Result<void> given;
     std::thread giving([&] {
