@@ -3,8 +3,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +14,8 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <ctime>
+#include <fstream>
 #include <map>
 #include <thread>
 #include <unordered_map>
@@ -27,6 +31,7 @@ using namespace std::chrono_literals;
 
 // Engines open and close a file for each piece of it: one that nobody has touched for so long is taken to be done.
 constexpr auto quiet = 100ms;
+constexpr auto look_again = 150ms;            // at what the processors do
 constexpr int most_tries = 6;                 // each after twice as long
 constexpr std::size_t most_known = 300'000;   // files: 30 MiB
 constexpr std::size_t most_waiting = 50'000;  // the same, with their paths
@@ -41,13 +46,55 @@ struct Seen {
     std::string path = {};  // while it waits to be read
 };
 
+// Does the engine leave us the better part of a processor? Where it needs them all, reading at the same time costs more
+// than reading afterwards, since two threads of one core, or two users of one cache, are slower than one.
+class Processors {
+  public:
+    bool spare() {
+        if (Steady::now() < next_) return spare_;
+        next_ = Steady::now() + look_again;
+        const auto now = look();
+        // proc(5): ticks of all processors together.
+        const auto passed = now.all - last_.all, free = now.free - last_.free;
+        if (passed > 0) spare_ = last_.all > 0 && free * double(std::thread::hardware_concurrency()) > passed * enough;
+        last_ = now;
+        return spare_;
+    }
+
+  private:
+    static constexpr double enough = 0.6;  // of one processor
+    struct Ticks {
+        double all = 0, free = 0;
+    };
+    static Ticks look() {
+        Ticks out;
+        std::ifstream stat("/proc/stat");
+        std::string word;
+        stat >> word;
+        for (int field = 0; field < 8; ++field) {  // user nice system idle iowait irq softirq steal
+            double ticks = 0;
+            stat >> ticks;
+            out.all += ticks;
+            if (field == 3 || field == 4) out.free += ticks;
+        }
+        timespec used{};  // what we use ourselves would be free without us
+        ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+        out.free += (double(used.tv_sec) + double(used.tv_nsec) / 1e9) * double(::sysconf(_SC_CLK_TCK));
+        return out;
+    }
+    Steady::time_point next_ = {};
+    Ticks last_ = {};
+    bool spare_ = false;
+};
+
 }  // namespace
 
 // All but the atomics belongs to the thread while it runs, and to the caller afterwards.
 class EarlyReader::Impl {
   public:
-    static Result<std::unique_ptr<Impl>> make(const std::filesystem::path& base) {
+    static Result<std::unique_ptr<Impl>> make(const std::filesystem::path& base, When when) {
         auto impl = std::make_unique<Impl>();
+        impl->when_ = when;
         TRY(impl->tree_, Tree::open(base));
         impl->events_ = net::Fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
         impl->wake_ = net::Fd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
@@ -80,16 +127,22 @@ class EarlyReader::Impl {
 
   private:
     void work() {
+        // Behind the engine in the queue, too.
+        const sched_param none{};
+        (void)::sched_setscheduler(0, SCHED_IDLE, &none);
         while (!stopping_) {
             listen();
             if (lost_) return;
-            if (!waiting_.empty() && waiting_.begin()->first <= Steady::now()) {
-                read_next();
-                continue;
+            const bool spare = when_ == When::always || processors_.spare();
+            auto pause = look_again;
+            if (!waiting_.empty() && spare) {
+                if (waiting_.begin()->first <= Steady::now()) {
+                    read_next();
+                    continue;
+                }
+                pause = std::min(pause,
+                                 std::chrono::ceil<std::chrono::milliseconds>(waiting_.begin()->first - Steady::now()));
             }
-            auto pause = 1000ms;
-            if (!waiting_.empty())
-                pause = std::chrono::ceil<std::chrono::milliseconds>(waiting_.begin()->first - Steady::now());
             std::array<pollfd, 2> wanted{pollfd{events_.get(), POLLIN, 0}, pollfd{wake_.get(), POLLIN, 0}};
             (void)::poll(wanted.data(), wanted.size(), int(std::max(pause, 1ms).count()));
         }
@@ -199,6 +252,8 @@ class EarlyReader::Impl {
         waiting_.clear();
     }
 
+    When when_ = When::spare;
+    Processors processors_;
     std::optional<Tree> tree_;
     net::Fd events_, wake_;
     std::uint64_t device_ = 0;
@@ -212,8 +267,8 @@ class EarlyReader::Impl {
     std::thread thread_;
 };
 
-Result<EarlyReader> EarlyReader::start(const std::filesystem::path& base) {
-    TRY(auto impl, Impl::make(base));
+Result<EarlyReader> EarlyReader::start(const std::filesystem::path& base, When when) {
+    TRY(auto impl, Impl::make(base, when));
     return EarlyReader(std::move(impl));
 }
 

@@ -1,7 +1,7 @@
 // Reads files while their neighbours are still being written, so that a restore is compared nearly as fast as it is
-// made. The kernel tells (inotify(7)) when a file has been closed by who wrote it, and when it is written to again:
-// what was read before that counts for nothing. What is not known when the writer has ended is read as usual; so the
-// worst that can happen here is that nothing was gained.
+// made; only as long as a processor has little else to do. The kernel tells (inotify(7)) when a file has been closed by
+// who wrote it, and when it is written to again: what was read before that counts for nothing. What is not known when
+// the writer has ended is read as usual; so the worst that can happen here is that nothing was gained.
 //
 // Relied upon: who writes does so by write(2) and the like. Changes through a mapping are not told.
 #pragma once
@@ -16,8 +16,9 @@ namespace tilsyn::backup {
 
 class EarlyReader {
   public:
+    enum class When { spare, always };
     // `base`: a folder that holds nothing yet. Code::unavailable: the kernel has no more watches to give.
-    static Result<EarlyReader> start(const std::filesystem::path& base);
+    static Result<EarlyReader> start(const std::filesystem::path& base, When when = When::spare);
     EarlyReader(EarlyReader&&) noexcept;
     EarlyReader& operator=(EarlyReader&&) = delete;
     ~EarlyReader();

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 class Early : public testing::Test {
   protected:
     test::TemporaryFolder folder;
-    EarlyReader early = *EarlyReader::start(folder.path());
+    EarlyReader early = *EarlyReader::start(folder.path(), EarlyReader::When::always);
 
     Entry entry(const std::string& path) {
         struct stat info{};
