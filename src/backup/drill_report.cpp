@@ -77,6 +77,7 @@ std::string drill_report(const Drill& drill, const Set& set, const std::string& 
     if (details.value("streamed", false)) out += "- " + say("backup.report-streamed") + "\n";
     if (const auto aside = not_compared(details, lang); !alone && !aside.empty())
         out += "- " + say("backup.report-not-compared", {{"what", aside}}) + "\n";
+    if (!details.value("confined", true)) out += "- " + say("backup.report-not-confined") + "\n";
     if (details.contains("databases"))
         out += "- " + say("backup.report-databases", {{"count", details["databases"].dump()}}) + "\n";
     if (details.value("queries", std::int64_t{0}) > 0)

@@ -34,6 +34,28 @@ TEST_F(Job, FromPlanToProvedRestore) {
     EXPECT_TRUE(std::filesystem::exists(manifest_path(data_ / "backup/manifests", set.manifest)));
 }
 
+class EngineJob : public Job, public testing::WithParamInterface<const char*> {
+  protected:
+    void SetUp() override {
+        Job::SetUp();
+        std::filesystem::remove_all(place_);
+        plan_.engine = GetParam();  // its repository is made by the first backup
+    }
+};
+TEST_P(EngineJob, FromPlanToProvedRestore) {
+    expect_made(back_up());
+    put(source_ / "ledger.txt", "debit, credit and more\n");
+    expect_made(back_up());
+    const auto full = drill();
+    EXPECT_EQ(full.outcome, "pass") << full.details;
+    EXPECT_EQ(full.files, 41);
+    EXPECT_EQ(drill(Extent::sample).outcome, "pass");
+    const auto reader = readers_.get();
+    EXPECT_EQ(sets_of(**reader, plan_.id)->size(), 2u);
+}
+INSTANTIATE_TEST_SUITE_P(Engines, EngineJob, testing::Values("restic", "borg", "rclone"),
+                         [](const auto& info) { return std::string(info.param); });
+
 TEST_F(Job, WhatLivesOnIsNoFault) {
     expect_made(back_up());
     put(source_ / "new", "n");

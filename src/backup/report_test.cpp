@@ -159,6 +159,10 @@ TEST(DrillReport, SaysWhatItMeansInBothLanguages) {
                               HasSubstr("3 af 1131"), Not(HasSubstr("What"))));
     drill.outcome = "pass";
     drill.lost = drill.faults = 0;
+    drill.details = R"({"confined":false,"part":{"all_in_s":7776000},"streamed":true,"queries":2})";
+    EXPECT_THAT(drill_report(drill, set, "Books", Zone::utc(), Lang::en),
+                AllOf(HasSubstr("Landlock"), HasSubstr("in 3 months every file"), HasSubstr("on its way out"),
+                      HasSubstr("2 questions of your own")));
     drill.details = "{}";
     EXPECT_THAT(drill_report(drill, set, "Books", Zone::utc(), Lang::en),
                 AllOf(HasSubstr("everything came back as it was"), Not(HasSubstr("What to do"))));
