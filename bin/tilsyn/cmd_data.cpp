@@ -7,6 +7,7 @@
 #include <set>
 
 #include "app/init.hpp"
+#include "app/messenger.hpp"
 #include "app/status.hpp"
 #include "backup_progress.hpp"
 #include "base/text.hpp"
@@ -77,12 +78,15 @@ int print_report(const cli::Invocation& call, const app::StatusReport& report) {
     return report.anything_fails() ? 1 : 0;
 }
 
+void warn(const cli::Invocation& call, const Error& error) {
+    call.err() << call.terminal.yellow(call.tr("cli.warning")) << " " << render(error, call.lang) + "\n";
+}
+
 // Backups first: the checks look at what came of them.
 void back_up_what_is_due(const cli::Invocation& call, app::App& app) {
     BackupProgress progress(call);
     const auto done = app::run_due_backups(app, progress.hooks());
-    if (!done)
-        call.err() << call.terminal.yellow(call.tr("cli.warning")) << " " << render(done.error(), call.lang) + "\n";
+    if (!done) warn(call, done.error());
 }
 
 Result<int> check(cli::Invocation& call) {
@@ -94,9 +98,7 @@ Result<int> check(cli::Invocation& call) {
     TRY_VOID(must_exist(*plan, chosen));
     if (chosen.empty()) back_up_what_is_due(call, *app);
     for (const auto& control : chosen) TRY_VOID(schedule::request_run(app->committer(), *plan, control, actor(call)));
-    auto& engine = app->engine([&call](const Error& error) {
-        call.err() << call.terminal.yellow(call.tr("cli.warning")) << " " << render(error, call.lang) + "\n";
-    });
+    auto& engine = app->engine([&call](const Error& error) { warn(call, error); });
     TRY_VOID(engine.join());
     {
         cli::Progress progress(call.terminal, call.tr("cli.checking"));
@@ -105,6 +107,10 @@ Result<int> check(cli::Invocation& call) {
         engine.stop(std::chrono::seconds(2));  // leaves the nodes also when the time was up
         if (!ran) return std::unexpected(ran.error());
     }
+    // All that this run has found is known by now: nothing more is waited for.
+    const auto told = app::send_alerts(
+        *app, {.trouble = [&](const std::string&, const Error& error) { warn(call, error); }}, Duration(0));
+    if (!told) warn(call, told.error());
     TRY(auto report, app::status(*app));
     keep_only(report, chosen);
     return print_report(call, report);

@@ -21,6 +21,7 @@ cli::Table log_commands();       // log ...
 cli::Table evidence_commands();  // evidence, verify
 cli::Table witness_commands();   // witness
 cli::Table backup_commands();    // backup ..., restore
+cli::Table alert_commands();     // alerts
 cli::Table keeping_commands();   // key
 cli::Table meta_commands();      // completion, man
 

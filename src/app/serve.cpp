@@ -15,6 +15,7 @@
 #include "app/attester.hpp"
 #include "app/backups.hpp"
 #include "app/logging.hpp"
+#include "app/messenger.hpp"
 #include "app/metrics.hpp"
 #include "app/notary.hpp"
 #include "app/serve_log.hpp"
@@ -32,6 +33,7 @@ constexpr auto tick = milliseconds(500);
 constexpr auto reload_every = seconds(2);  // a policy that another process has applied is taken up
 constexpr auto sign_every = seconds(5);
 constexpr auto attest_every = seconds(10);
+constexpr auto alerts_every = seconds(3);
 constexpr auto backups_every = seconds(30);
 constexpr auto first_attesting = seconds(30);  // a witness that does not answer must not keep us from signing
 constexpr auto heartbeat_every = std::chrono::hours(1);
@@ -229,6 +231,7 @@ Result<void> serve(App& app, const ServeOptions& options, StopSignal& stop) {
     auto notary = std::make_unique<Notary>(
         app, sign_every, [&attester] { attester.wait_for_first_round(Deadline::in(first_attesting)); });
     BackupThread backups(app, backups_every, board);
+    Messenger messenger(app, alerts_every);
     Chores chores(app, engine.node(), shared);  // its hours count from before anybody is told that we are ready
     notifier.send("READY=1");
     if (options.listening) options.listening(port);
@@ -241,6 +244,7 @@ Result<void> serve(App& app, const ServeOptions& options, StopSignal& stop) {
     notifier.send("STOPPING=1");
     attester.stop();
     backups.stop();
+    messenger.stop();
     stop.give_up_patience();
     log_event(Level::info, "service.stopping", {});
     running->stop();

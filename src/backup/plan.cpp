@@ -1,14 +1,10 @@
-#include "base/toml.hpp"  // before <algorithm>: toml++ keeps the warnings of libstdc++ 12 about itself quiet
-
 #include "backup/plan.hpp"
-
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 
-#include "base/file.hpp"
+#include "base/secrets.hpp"
 #include "base/text.hpp"
 
 namespace tilsyn::backup {
@@ -131,33 +127,10 @@ Result<Exclusions> exclusions_of(const Plan& plan) {
 }
 
 Result<std::map<std::string, std::string>> read_secrets(const std::filesystem::path& data, const std::string& id) {
-    const auto path = data / "secrets" / (id + ".toml");
-    struct stat info{};
-    if (::stat(path.c_str(), &info) != 0)
-        return fail(Code::not_found, "backup.no-secrets", {{"id", id}, {"path", path.string()}})
-            .hint("backup.no-secrets-hint");
-    if ((info.st_mode & 077) != 0)
-        return fail(Code::forbidden, "backup.secrets-open", {{"path", path.string()}})
-            .hint("backup.secrets-open-hint", {{"path", path.string()}});
-    TRY(const auto content, read_file(path, 1 << 16));
-    const auto parsed = parse_toml(content, path.string());
-    if (!parsed) {
-        const auto begin = parsed.error().source().begin;
-        return fail(Code::invalid, "backup.bad-secrets", {{"path", path.string()}})
-            .at({path.string(), int(begin.line), int(begin.column)});  // not the library's words: they may quote it
-    }
-    static constexpr std::array known{"password", "access_key",  "secret_key", "user",         "user_password",
-                                      "ssh_key",  "known_hosts", "ca",         "rclone_config"};
-    std::map<std::string, std::string> out;
-    for (const auto& [key, node] : parsed.table()) {
-        const auto begin = node.source().begin;
-        const Position where{path.string(), int(begin.line), int(begin.column)};
-        if (!node.is_string()) return fail(Code::invalid, "backup.bad-secrets", {{"path", path.string()}}).at(where);
-        if (std::ranges::find(known, key.str()) == known.end())
-            return fail(Code::invalid, "backup.unknown-secret", {{"key", std::string(key.str())}}).at(where);
-        out.emplace(key.str(), node.value_or(std::string()));
-    }
-    return out;
+    static constexpr std::string_view known[] = {"password",      "access_key", "secret_key",  "user",
+                                                 "user_password", "ssh_key",    "known_hosts", "ca",
+                                                 "rclone_config"};
+    return read_secret_file(data / "secrets" / (id + ".toml"), known);
 }
 
 // A database may need no password: what lets in is then the account that Tilsyn runs as.

@@ -60,8 +60,8 @@ Result<void> stage(const std::filesystem::path& from, const std::filesystem::pat
 }  // namespace
 
 std::vector<std::string> own_files() {
-    return {"policy",   "evidence", "log.key", "log.signed", "tilsyn.toml",     "witnesses",
-            "tsa.toml", "secrets",  "hooks",   "queries",    "backup/manifests"};
+    return {"policy",    "evidence", "log.key", "log.signed", "tilsyn.toml", "channels.toml",
+            "witnesses", "tsa.toml", "secrets", "hooks",      "queries",     "backup/manifests"};
 }
 
 Result<std::vector<std::string>> must_hold_of(const Plan& plan) {

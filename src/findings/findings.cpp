@@ -243,6 +243,18 @@ Result<void> revoke(log::Committer& committer, std::string_view id, std::string_
     });
 }
 
+Result<std::vector<Finding>> select(db::Connection& connection, std::string_view clause,
+                                    std::initializer_list<db::Value> params, std::int64_t limit) {
+    TRY(const auto rows,
+        connection.query("SELECT f.id, f.control, f.subject, f.severity, f.owner, f.opened_at, f.due_at, "
+                         "f.closed_at, f.close_reason FROM finding f " +
+                             std::string(clause) + " ORDER BY f.opened_at, f.id LIMIT " + std::to_string(limit),
+                         params));
+    std::vector<Finding> out;
+    for (const auto& row : rows.rows) out.push_back(read(row));
+    return out;
+}
+
 Result<std::vector<Finding>> list(db::Connection& connection, Which which, std::int64_t limit) {
     std::string sql =
         "SELECT id, control, subject, severity, owner, opened_at, due_at, closed_at, close_reason FROM finding ";

@@ -53,6 +53,10 @@ Result<Exception> grant(log::Committer& committer, const policy::Policy& policy,
                         std::string_view subject, std::string_view reason, Timestamp until, std::string_view by);
 Result<void> revoke(log::Committer& committer, std::string_view id, std::string_view by);
 
+// For slices above, which join tables of their own: the clause speaks of the table finding as f. Oldest first.
+Result<std::vector<Finding>> select(db::Connection& connection, std::string_view clause,
+                                    std::initializer_list<db::Value> params, std::int64_t limit);
+
 enum class Which { open, closed, all };
 Result<std::vector<Finding>> list(db::Connection& connection, Which which, std::int64_t limit = 1000);
 Result<std::vector<Exception>> exceptions(db::Connection& connection, Timestamp now, bool active_only);
