@@ -16,6 +16,11 @@ constexpr auto claimed = 90s;     // for us alone; longer than that patience
 constexpr int most_at_once = 20;  // notices to one channel in a row
 constexpr std::size_t channels_at_once = 4;
 
+// Nobody else has this data folder on this machine.
+std::string name_of(App& app) {
+    return app.environment().hostname + ":" + app.data().string();
+}
+
 // What waits for one channel, in order, until one does not get through.
 Result<int> deliver_all(App& app, const notify::Channel& channel, const AlertHooks& hooks) {
     int sent = 0;
@@ -23,7 +28,7 @@ Result<int> deliver_all(App& app, const notify::Channel& channel, const AlertHoo
         std::optional<notify::Notice> notice;
         {
             TRY(const auto reader, app.readers().get());
-            TRY(notice, notify::take(app.committer(), *reader, channel.id, app.clock().now(), claimed));
+            TRY(notice, notify::take(app.committer(), *reader, channel.id, app.clock().now(), claimed, name_of(app)));
         }
         if (!notice) break;
         const auto delivered = notify::deliver(*notice, channel, app.clock().now(), Deadline::in(patience));
@@ -104,10 +109,15 @@ void Messenger::work() {
     const AlertHooks hooks{
         .stopping = [this] { return stopping_.load(); },
         .trouble = [&](const std::string& channel, const Error& error) { troubles.tell("alert", &error, channel); }};
+    const auto back = notify::give_back(app_->committer(), name_of(*app_));
+    troubles.tell("alert", back ? nullptr : &back.error());
     while (!stopping_) {
         const auto sent = send_alerts(*app_, hooks);
         troubles.tell("alert", sent ? nullptr : &sent.error());
-        if (sent && *sent > 0) log_event(Level::info, "alert", {{"sent", std::to_string(*sent)}});
+        if (sent && *sent > 0) {
+            log_event(Level::info, "alert", {{"sent", std::to_string(*sent)}});
+            continue;  // there may be more
+        }
         std::unique_lock lock(mutex_);
         changed_.wait_for(lock, every_, [&] { return stopping_.load(); });
     }

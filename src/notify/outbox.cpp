@@ -14,7 +14,7 @@ constexpr db::Migration schema[] = {
     {"0800-notify", R"(
 CREATE TABLE notice(id TEXT PRIMARY KEY, channel TEXT NOT NULL, key TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
     body TEXT NOT NULL, payload TEXT NOT NULL, made_at {int} NOT NULL, due_at {int} NOT NULL, attempts {int} NOT NULL,
-    state TEXT NOT NULL, sent_at {int}, error TEXT NOT NULL){strict};
+    state TEXT NOT NULL, sent_at {int}, error TEXT NOT NULL, taken_by TEXT NOT NULL){strict};
 CREATE UNIQUE INDEX notice_key ON notice(channel, key);
 CREATE INDEX notice_waiting ON notice(channel, made_at, id) WHERE state = 'waiting';
 CREATE INDEX notice_made ON notice(made_at);
@@ -54,7 +54,7 @@ Result<void> put(log::Committer& committer, const Notice& notice, const std::str
     return committer.write([&](log::WriteContext& context) -> Result<void> {
         TRY_VOID(context.db().execute(
             "INSERT INTO notice(id, channel, key, kind, subject, body, payload, made_at, due_at, attempts, state, "
-            "error) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, '')",
+            "error, taken_by) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, '', '')",
             {notice.id, notice.channel, key, notice.kind, notice.subject, notice.body, notice.payload,
              to_micros(notice.made), to_micros(std::max(notice.made, notice.due)), notice.state}));
         for (const auto& item : told)
@@ -66,7 +66,7 @@ Result<void> put(log::Committer& committer, const Notice& notice, const std::str
 }
 
 Result<std::optional<Notice>> take(log::Committer& committer, db::Connection& reader, const std::string& channel,
-                                   Timestamp now, Duration claimed) {
+                                   Timestamp now, Duration claimed, const std::string& by) {
     TRY(const auto row,
         reader.one("SELECT " + std::string(columns) +
                        " FROM notice WHERE channel = ? AND state = 'waiting' ORDER BY made_at, id LIMIT 1",
@@ -77,9 +77,9 @@ Result<std::optional<Notice>> take(log::Committer& committer, db::Connection& re
     bool ours = false;
     TRY_VOID(committer.write([&](log::WriteContext& context) -> Result<void> {
         TRY(const auto changed,
-            context.db().execute("UPDATE notice SET attempts = attempts + 1, due_at = ? WHERE id = ? AND "
-                                 "state = 'waiting' AND attempts = ?",
-                                 {to_micros(now + claimed), notice.id, std::int64_t(notice.attempts)}));
+            context.db().execute("UPDATE notice SET attempts = attempts + 1, due_at = ?, taken_by = ? WHERE id = ? "
+                                 "AND state = 'waiting' AND attempts = ?",
+                                 {to_micros(now + claimed), by, notice.id, std::int64_t(notice.attempts)}));
         ours = changed == 1;
         return {};
     }));
@@ -88,10 +88,20 @@ Result<std::optional<Notice>> take(log::Committer& committer, db::Connection& re
     return notice;
 }
 
+Result<void> give_back(log::Committer& committer, const std::string& by) {
+    return committer.write([&](log::WriteContext& context) -> Result<void> {
+        TRY_VOID(
+            context.db().execute("UPDATE notice SET due_at = ?, taken_by = '' WHERE state = 'waiting' AND taken_by = ?",
+                                 {to_micros(context.now()), by}));
+        return {};
+    });
+}
+
 Result<void> mark_sent(log::Committer& committer, const Notice& notice) {
     return committer.write([&](log::WriteContext& context) -> Result<void> {
-        TRY_VOID(context.db().execute("UPDATE notice SET state = 'sent', sent_at = ?, error = '' WHERE id = ?",
-                                      {to_micros(context.now()), notice.id}));
+        TRY_VOID(context.db().execute(
+            "UPDATE notice SET state = 'sent', sent_at = ?, error = '', taken_by = '' WHERE id = ?",
+            {to_micros(context.now()), notice.id}));
         const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(context.now() - notice.made);
         context.append(log::Entry("alert.sent")
                            .text("channel", notice.channel)
@@ -108,7 +118,7 @@ Result<void> mark_failed(log::Committer& committer, const Notice& notice, const 
         const bool over = context.now() - notice.made > given_up_after;
         const auto wait = std::min<Duration>(10s * (1 << std::min(notice.attempts, 12)), longest_wait);
         TRY_VOID(context.db().execute(
-            "UPDATE notice SET state = ?, due_at = ?, error = ? WHERE id = ?",
+            "UPDATE notice SET state = ?, due_at = ?, error = ?, taken_by = '' WHERE id = ?",
             {std::string(over ? "given_up" : "waiting"), to_micros(context.now() + wait), error, notice.id}));
         if (over)
             context.append(log::Entry("alert.given_up")

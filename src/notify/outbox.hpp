@@ -36,9 +36,11 @@ Result<void> put(log::Committer& committer, const Notice& notice, const std::str
                  const std::vector<Told>& told);
 
 // The first one of the channel that waits, if its time has come; from now on it is ours for `claimed`. Another node, or
-// we ourselves after a kill, takes it up again when that is over.
+// we ourselves, takes it up again when that is over. `by`: who has it now; the same after a restart.
 Result<std::optional<Notice>> take(log::Committer& committer, db::Connection& reader, const std::string& channel,
-                                   Timestamp now, Duration claimed);
+                                   Timestamp now, Duration claimed, const std::string& by);
+// What one had who is no more: a service that begins calls this, since nobody else has its name.
+Result<void> give_back(log::Committer& committer, const std::string& by);
 Result<void> mark_sent(log::Committer& committer, const Notice& notice);
 // Tried again after a while that grows to an hour; given up after three days, which is an entry of the control log.
 Result<void> mark_failed(log::Committer& committer, const Notice& notice, const std::string& error);

@@ -51,7 +51,7 @@ class Outbox : public testing::TestWithParam<db::Engine> {
         return {.id = id, .channel = channel, .kind = "findings", .made = clock_.now(), .state = "waiting"};
     }
     std::optional<Notice> take_one(const std::string& channel = "mail") {
-        auto taken = take(*committer_, *connection_, channel, clock_.now(), 90s);
+        auto taken = take(*committer_, *connection_, channel, clock_.now(), 90s, "here");
         EXPECT_TRUE(taken);
         return taken ? *taken : std::nullopt;
     }
@@ -92,6 +92,11 @@ TEST_P(Outbox, WhatWasBeingSentWhenTheProcessDiedIsSentAgain) {
     ASSERT_TRUE(again);
     EXPECT_EQ(again->id, "a");  // the same one, under the same name
     EXPECT_EQ(again->attempts, 2);
+    // A service that begins knows that it is not at it any more; what others have, it leaves to them.
+    ASSERT_TRUE(give_back(*committer_, "elsewhere"));
+    EXPECT_FALSE(take_one());
+    ASSERT_TRUE(give_back(*committer_, "here"));
+    EXPECT_EQ(take_one()->attempts, 3);
 }
 TEST_P(Outbox, TriesAgainLaterAndLaterAndGivesUpAloud) {
     ASSERT_TRUE(put(*committer_, notice("a"), "k1", {}));
