@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/init.hpp"
+#include "app/status.hpp"
 #include "base/file.hpp"
 #include "http/server.hpp"
 #include "notify/outbox.hpp"
@@ -88,6 +89,10 @@ TEST_F(Alerts, AWebhookIsToldOnceAndAgainWhenItWasAway) {
     EXPECT_EQ(send(), 0);
     EXPECT_THAT(troubles_["hook"], HasSubstr("answers 503"));
     EXPECT_EQ(send(), 0) << "not at once again";
+    clock_.advance(2min);
+    const auto stuck = app::status(*app_).value();
+    EXPECT_THAT(render(stuck, Lang::en, {}), HasSubstr("1 alert to hook has not been taken since"));
+    EXPECT_EQ(to_json(stuck)["alerts_stuck"][0]["waiting"], 1);
     status = 200;
     clock_.advance(21s);
     EXPECT_EQ(send(), 1);

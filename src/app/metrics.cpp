@@ -9,6 +9,7 @@
 #include <map>
 
 #include "findings/verdict.hpp"
+#include "notify/outbox.hpp"
 
 namespace tilsyn::app {
 namespace {
@@ -86,6 +87,20 @@ void of_log(Exposition& out, db::Connection& reader, bool& up) {
     out.sample({}, double((*row)->integer(0)));
 }
 
+void of_alerts(Exposition& out, db::Connection& reader, Timestamp now, bool& up) {
+    const auto channels = notify::channel_states(reader);
+    if (!channels) {
+        up = false;
+        return;
+    }
+    out.family("tilsyn_alerts_waiting", "gauge", "Notices that the receiver of a channel has not taken yet.");
+    for (const auto& channel : *channels) out.sample({{"channel", channel.channel}}, double(channel.waiting));
+    out.family("tilsyn_alerts_oldest_waiting_seconds", "gauge", "How long the oldest of them has waited.");
+    for (const auto& channel : *channels)
+        out.sample({{"channel", channel.channel}},
+                   channel.waiting_since ? std::chrono::duration<double>(now - *channel.waiting_since).count() : 0);
+}
+
 void of_database(Exposition& out, App& app) {
     bool up = false;
     if (const auto lease = app.readers().get(Deadline::in(read_deadline))) {
@@ -94,6 +109,7 @@ void of_database(Exposition& out, App& app) {
         if (const auto plan = app.plan()) of_state(out, **lease, *plan, app.clock().now(), up);
         if (up) of_findings(out, **lease, up);
         if (up) of_log(out, **lease, up);
+        if (up) of_alerts(out, **lease, app.clock().now(), up);
         (*lease)->set_deadline(std::nullopt);
     }
     out.family("tilsyn_database_up", "gauge", "1 when the database answered these figures.");

@@ -33,6 +33,10 @@ Result<StatusReport> status(App& app, std::size_t worst_per_control) {
         report.controls.push_back(std::move(status));
     }
     TRY(report.open_findings, findings::list(*reader, findings::Which::open));
+    TRY(report.alerts_stuck, notify::channel_states(*reader));
+    std::erase_if(report.alerts_stuck, [&](const auto& channel) {
+        return !channel.waiting_since || report.now - *channel.waiting_since < std::chrono::minutes(1);
+    });
     TRY(const auto head, reader->one("SELECT size FROM log_head"));
     report.log_size = head ? head->integer(0) : 0;
     TRY(const auto newest, reader->one("SELECT max(version) FROM policy_version"));
@@ -82,6 +86,11 @@ nlohmann::json to_json(const StatusReport& report) {
                             {"next_due", time(status.verdict.next_due)},
                             {"subjects", subjects}});
     }
+    json stuck = json::array();
+    for (const auto& channel : report.alerts_stuck)
+        stuck.push_back({{"channel", channel.channel},
+                         {"waiting", channel.waiting},
+                         {"waiting_since", time(channel.waiting_since)}});
     json totals = json::object();
     for (const auto verdict : findings::all_verdicts)
         totals[std::string(to_string(verdict))] = report.totals.contains(verdict) ? report.totals.at(verdict) : 0;
@@ -92,6 +101,7 @@ nlohmann::json to_json(const StatusReport& report) {
             {"promises_by_machine", report.promises_by_machine},
             {"open_findings", report.open_findings.size()},
             {"log_size", report.log_size},
+            {"alerts_stuck", stuck},
             {"totals", totals},
             {"controls", controls}};
 }

@@ -7,6 +7,7 @@
 #include "app/app.hpp"
 #include "findings/findings.hpp"
 #include "findings/verdict.hpp"
+#include "notify/outbox.hpp"
 
 namespace tilsyn::app {
 
@@ -23,6 +24,7 @@ struct StatusReport {
     std::vector<ControlStatus> controls;           // in the policy's order
     std::vector<findings::Finding> open_findings;  // soonest due first, at most 1,000
     std::int64_t log_size = 0;
+    std::vector<notify::ChannelState> alerts_stuck;    // channels whose receiver has not taken an alert for a minute
     std::map<findings::Verdict, std::int64_t> totals;  // controls by verdict
     std::int64_t promises = 0, promises_by_machine = 0;
     bool anything_fails() const;  // fail or missed: exit code 1

@@ -112,6 +112,15 @@ void append_totals(std::string& out, const Writer& w, const StatusReport& report
                               {"share", std::to_string(share)},
                               {"entries", std::to_string(report.log_size)}});
     for (const auto& line : wrap(promises, w.width() - 2)) out += "  " + w.dim(line) + "\n";
+    // Where nobody is told, at least whoever looks should know.
+    for (const auto& channel : report.alerts_stuck) {
+        const auto stuck = tr(w.lang(), "app.alerts-stuck",
+                              {{"channel", channel.channel},
+                               {"count", std::to_string(channel.waiting)},
+                               {"since", report.plan->calendar.zone().format(*channel.waiting_since)}});
+        for (const auto& line : wrap(stuck, w.width() - 2))
+            out += "  " + w.paint(line, look(findings::Verdict::fail).color) + "\n";
+    }
 }
 
 void append_next(std::string& out, const Writer& w, const StatusReport& report) {
