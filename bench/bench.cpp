@@ -1,5 +1,5 @@
 // What the hot path costs, beside the limit measured in the same run: ./dev bench
-//   tilsyn_bench raw|runs|paced|program|appends|proofs sqlite|postgres [subjects]
+//   tilsyn_bench raw|runs|paced|program|appends|proofs|backup-mixed|backup-many|alert sqlite|postgres [subjects]
 // Each line of output is one figure; `run` starts every part in a process of its own, so that memory means something.
 #include <fmt/format.h>
 #include <sys/wait.h>
@@ -13,6 +13,7 @@
 #include "app/init.hpp"
 #include "base/file.hpp"
 #include "base/text.hpp"
+#include "bench_alert.hpp"
 #include "bench_backup.hpp"
 #include "bench_log.hpp"
 #include "findings/verdict.hpp"
@@ -185,8 +186,8 @@ int all(const char* self) {
             const auto command = fmt::format("'{}' {} {} {}", self, words[0], engine, words[1]);
             if (std::system(command.c_str()) != 0) return 1;
         }
-    for (const char* part :
-         {"program sqlite 100000", "proofs sqlite 1000000", "backup-mixed sqlite 2048", "backup-many sqlite 1000000"})
+    for (const char* part : {"program sqlite 100000", "proofs sqlite 1000000", "backup-mixed sqlite 2048",
+                             "backup-many sqlite 1000000", "alert sqlite 10"})
         if (std::system(fmt::format("'{}' {}", self, part).c_str()) != 0) return 1;
     return 0;
 }
@@ -209,5 +210,6 @@ int main(int argc, char** argv) {
     if (part == "proofs") bench::proofs(count);
     if (part == "backup-mixed") bench::backup_mixed(count);
     if (part == "backup-many") bench::backup_many(count);
+    if (part == "alert") bench::alert(count);
     return 0;
 }

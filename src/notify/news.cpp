@@ -117,18 +117,16 @@ Result<int> put_once(log::Committer& committer, const Notice& notice, const std:
 Result<int> gather_findings(log::Committer& committer, db::Connection& reader, const policy::Policy& policy,
                             const Zone& zone, const Channel& channel, Timestamp now, Duration wait) {
     News news;
-    TRY(news.opened,
-        findings::select(reader,
-                         "WHERE f.closed_at IS NULL AND NOT EXISTS (SELECT 1 FROM notice_finding n WHERE n.channel = ? "
-                         "AND n.finding = f.id AND n.event = 'opened')",
-                         {channel.id}, most));
+    TRY(news.opened, findings::select(reader,
+                                      "WHERE f.closed_at IS NULL AND NOT EXISTS (SELECT 1 FROM notice_finding n WHERE "
+                                      "n.channel = ? AND n.finding = f.id)",
+                                      {channel.id}, most));
     std::erase_if(news.opened, [&](const auto& finding) { return finding.severity < channel.at_once; });
     TRY(news.closed,
         findings::select(reader,
-                         "WHERE f.closed_at IS NOT NULL AND EXISTS (SELECT 1 FROM notice_finding n WHERE n.channel = ? "
-                         "AND n.finding = f.id AND n.event = 'opened') AND NOT EXISTS (SELECT 1 FROM notice_finding m "
-                         "WHERE m.channel = ? AND m.finding = f.id AND m.event = 'closed')",
-                         {channel.id, channel.id}, most));
+                         "JOIN notice_finding n ON n.channel = ? AND n.finding = f.id WHERE f.closed_at IS "
+                         "NOT NULL",
+                         {channel.id}, most));
     if (news.opened.empty() && news.closed.empty()) return 0;
     auto first = now;
     for (const auto& finding : news.opened) first = std::min(first, finding.opened_at);
@@ -139,8 +137,8 @@ Result<int> gather_findings(log::Committer& committer, db::Connection& reader, c
         news.why.push_back(std::move(why));
     }
     std::vector<Told> told;
-    for (const auto& finding : news.opened) told.push_back({finding.id, "opened"});
-    for (const auto& finding : news.closed) told.push_back({finding.id, "closed"});
+    for (const auto& finding : news.opened) told.push_back({finding.id, Event::opened});
+    for (const auto& finding : news.closed) told.push_back({finding.id, Event::closed});
     const auto notice = write_findings(news, channel, policy, zone, now);
     return put_once(committer, notice, "findings-" + notice.id, told);
 }

@@ -13,7 +13,7 @@
 
 namespace tilsyn::notify {
 
-inline constexpr Duration gathering = std::chrono::seconds(5);  // after the first news, for what else belongs to it
+inline constexpr Duration gathering = std::chrono::seconds(2);  // after the first news, for what else belongs to it
 
 struct News {
     std::vector<findings::Finding> opened, closed;

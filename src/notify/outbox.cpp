@@ -8,6 +8,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto longest_wait = std::chrono::hours(1);
+constexpr auto kept = std::chrono::hours(400 * 24);
 constexpr auto given_up_after = std::chrono::hours(72);
 
 constexpr db::Migration schema[] = {
@@ -18,8 +19,8 @@ CREATE TABLE notice(id TEXT PRIMARY KEY, channel TEXT NOT NULL, key TEXT NOT NUL
 CREATE UNIQUE INDEX notice_key ON notice(channel, key);
 CREATE INDEX notice_waiting ON notice(channel, made_at, id) WHERE state = 'waiting';
 CREATE INDEX notice_made ON notice(made_at);
-CREATE TABLE notice_finding(channel TEXT NOT NULL, finding TEXT NOT NULL, event TEXT NOT NULL, notice TEXT NOT NULL,
-    PRIMARY KEY(channel, finding, event)){strict};
+CREATE TABLE notice_finding(channel TEXT NOT NULL, finding TEXT NOT NULL, notice TEXT NOT NULL,
+    PRIMARY KEY(channel, finding)){strict};
 )"},
 };
 
@@ -57,10 +58,19 @@ Result<void> put(log::Committer& committer, const Notice& notice, const std::str
             "error, taken_by) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, '', '')",
             {notice.id, notice.channel, key, notice.kind, notice.subject, notice.body, notice.payload,
              to_micros(notice.made), to_micros(std::max(notice.made, notice.due)), notice.state}));
-        for (const auto& item : told)
-            TRY_VOID(
-                context.db().execute("INSERT INTO notice_finding(channel, finding, event, notice) VALUES(?, ?, ?, ?)",
-                                     {notice.channel, item.finding, item.event, notice.id}));
+        for (const auto& item : told) {
+            if (item.event == Event::opened) {
+                TRY_VOID(context.db().execute("INSERT INTO notice_finding(channel, finding, notice) VALUES(?, ?, ?)",
+                                              {notice.channel, item.finding, notice.id}));
+                continue;
+            }
+            TRY(const auto gone, context.db().execute("DELETE FROM notice_finding WHERE channel = ? AND finding = ?",
+                                                      {notice.channel, item.finding}));
+            if (gone != 1) return fail(Code::conflict, "notify.told", {{"finding", item.finding}});
+        }
+        // What is over is kept as long as somebody may ask for it; the control log has it for good.
+        TRY_VOID(context.db().execute("DELETE FROM notice WHERE made_at < ? AND state <> 'waiting'",
+                                      {to_micros(context.now() - kept)}));
         return {};
     });
 }

@@ -26,10 +26,11 @@ struct Notice {
     std::string error;  // of the last attempt
 };
 
-// What a notice tells of a finding.
+// What a notice tells of a finding. The table notice_finding has those of which a channel knows the beginning alone.
+enum class Event { opened, closed };
 struct Told {
     std::string finding;
-    std::string event;  // "opened", "closed"
+    Event event = Event::opened;
 };
 // `key`: of one channel there is one notice for a key, ever. Code::conflict: there is, or a finding was told already.
 Result<void> put(log::Committer& committer, const Notice& notice, const std::string& key,

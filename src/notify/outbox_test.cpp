@@ -124,9 +124,11 @@ TEST_P(Outbox, OneForAKeyEver) {
     ASSERT_TRUE(put(*committer_, notice("a"), "digest-2026-11-23", {}));
     EXPECT_EQ(put(*committer_, notice("b"), "digest-2026-11-23", {}).error().code, Code::conflict);
     EXPECT_TRUE(put(*committer_, notice("c", "chat"), "digest-2026-11-23", {}));
-    ASSERT_TRUE(put(*committer_, notice("d"), "k", {{"F1", "opened"}}));
-    EXPECT_EQ(put(*committer_, notice("e"), "l", {{"F1", "opened"}}).error().code, Code::conflict);
-    EXPECT_EQ(recent(*connection_, 9)->size(), 3u);
+    ASSERT_TRUE(put(*committer_, notice("d"), "k", {{"F1", Event::opened}}));
+    EXPECT_EQ(put(*committer_, notice("e"), "l", {{"F1", Event::opened}}).error().code, Code::conflict);
+    ASSERT_TRUE(put(*committer_, notice("f"), "m", {{"F1", Event::closed}}));
+    EXPECT_EQ(put(*committer_, notice("g"), "n", {{"F1", Event::closed}}).error().code, Code::conflict);
+    EXPECT_EQ(recent(*connection_, 9)->size(), 4u);
 }
 TEST_P(Outbox, ToldIsWhatIsNewOnceAndWhatIsOver) {
     const Channel channel{.id = "mail", .lang = Lang::en};
@@ -137,9 +139,9 @@ TEST_P(Outbox, ToldIsWhatIsNewOnceAndWhatIsOver) {
     finding("F1");
     finding("F2", "low");
     EXPECT_EQ(gathered(), 0) << "others may follow";
-    clock_.advance(3s);
+    clock_.advance(1s);
     finding("F3", "critical");
-    clock_.advance(3s);
+    clock_.advance(1s);
     EXPECT_EQ(gathered(), 1);
     EXPECT_EQ(gathered(), 0);
     const auto one = take_one();
