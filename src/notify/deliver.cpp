@@ -42,6 +42,20 @@ std::string mail_date(Timestamp now) {
                        time.minutes().count(), time.seconds().count());
 }
 
+// Of an address no more than where it leads: for many receivers the path is what lets one in.
+std::string place_of(const std::string& url) {
+    const auto host = url.find("://");
+    return host == url.npos ? std::string() : url.substr(0, url.find('/', host + 3));
+}
+
+// What a receiver says, as far as it can be shown on a terminal.
+std::string shown(std::string_view text) {
+    std::string out;
+    for (const char c : text.substr(0, 300))
+        if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) out += c;
+    return valid_utf8(out) ? out : std::string();
+}
+
 Result<void> deliver_mail(const Notice& notice, const Channel& channel, Timestamp now, Deadline deadline) {
     return net::send_mail({.server = channel.server,
                            .tls = channel.tls,
@@ -72,11 +86,16 @@ Result<void> deliver_http(const Notice& notice, const Channel& channel, Deadline
                                                         -1, ' ', false, json::error_handler_t::replace)
                                                   : notice.payload;
     }
-    TRY(const auto answer, net::http_probe(request, deadline));
-    if (answer.status >= 200 && answer.status < 300) return {};
+    auto answer = net::http_probe(request, deadline);
+    if (!answer) {
+        for (auto& [name, value] : answer.error().message.params)
+            if (name == "url") value = place_of(value);
+        return std::unexpected(std::move(answer).error());
+    }
+    if (answer->status >= 200 && answer->status < 300) return {};
     return fail(Code::unavailable, "notify.refused",
-                {{"channel", channel.id}, {"status", std::to_string(answer.status)}})
-        .detail(valid_utf8(answer.body) ? answer.body.substr(0, 300) : "");
+                {{"channel", channel.id}, {"status", std::to_string(answer->status)}})
+        .detail(shown(answer->body));
 }
 
 }  // namespace

@@ -7,6 +7,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// One that was refused so often lets the others by: it may be that one alone that is not wanted.
+constexpr int held_up_by = 5;
 constexpr auto longest_wait = std::chrono::hours(1);
 constexpr auto kept = std::chrono::hours(400 * 24);
 constexpr auto given_up_after = std::chrono::hours(72);
@@ -77,10 +79,10 @@ Result<void> put(log::Committer& committer, const Notice& notice, const std::str
 
 Result<std::optional<Notice>> take(log::Committer& committer, db::Connection& reader, const std::string& channel,
                                    Timestamp now, Duration claimed, const std::string& by) {
-    TRY(const auto row,
-        reader.one("SELECT " + std::string(columns) +
-                       " FROM notice WHERE channel = ? AND state = 'waiting' ORDER BY made_at, id LIMIT 1",
-                   {channel}));
+    TRY(const auto row, reader.one("SELECT " + std::string(columns) +
+                                       " FROM notice WHERE channel = ? AND state = 'waiting' AND (attempts < ? OR "
+                                       "due_at <= ?) ORDER BY made_at, id LIMIT 1",
+                                   {channel, std::int64_t(held_up_by), to_micros(now)}));
     if (!row) return std::nullopt;
     auto notice = read(*row);
     if (notice.due > now) return std::nullopt;

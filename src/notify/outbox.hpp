@@ -1,6 +1,7 @@
 // Notices on their way: written down before anybody is told, and gone only when the receiver's server has taken them.
-// For each channel in order, each finding once, whatever is killed in between: a notice that was being sent when the
-// process died is sent again, under the same Message-ID or idempotency key.
+// For each channel in order (but past one that was refused five times), each finding once, whatever is killed in
+// between: a notice that was being sent when the process died is sent again, under the same Message-ID or idempotency
+// key.
 #pragma once
 #include <optional>
 #include <string>

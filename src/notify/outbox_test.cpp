@@ -120,6 +120,19 @@ TEST_P(Outbox, TriesAgainLaterAndLaterAndGivesUpAloud) {
     ASSERT_TRUE(put(*committer_, notice("b"), "k2", {}));
     EXPECT_EQ(take_one()->id, "b") << "what was given up does not hold up the others";
 }
+TEST_P(Outbox, OneThatIsNeverTakenDoesNotHoldUpTheOthersForLong) {
+    ASSERT_TRUE(put(*committer_, notice("a"), "k1", {}));
+    clock_.advance(1s);
+    ASSERT_TRUE(put(*committer_, notice("b"), "k2", {}));
+    for (int i = 0; i < 5; ++i) {
+        const auto taken = take_one();
+        ASSERT_TRUE(taken);
+        EXPECT_EQ(taken->id, "a") << i;
+        ASSERT_TRUE(mark_failed(*committer_, *taken, "not that one"));
+        if (i < 4) clock_.advance(1h);
+    }
+    EXPECT_EQ(take_one()->id, "b");
+}
 TEST_P(Outbox, OneForAKeyEver) {
     ASSERT_TRUE(put(*committer_, notice("a"), "digest-2026-11-23", {}));
     EXPECT_EQ(put(*committer_, notice("b"), "digest-2026-11-23", {}).error().code, Code::conflict);
