@@ -337,9 +337,10 @@ class Trial {
                 return is_within(entry->path, item.key()) || entry->path.starts_with(item.key() + ".");
             });
             if (!needed) continue;
+            bytes += entry->size;
+            if (sample_.covers(entry->path)) continue;  // in a folder that is restored as one
             sample_.chosen.insert(entry->path);
             request.only.push_back(entry->path);
-            bytes += entry->size;
         }
         expected_ = bytes;
         TRY_VOID(room_for(request.target));

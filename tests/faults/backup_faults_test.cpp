@@ -136,6 +136,28 @@ TEST_F(BackupFaults, ASetForWhichThereIsNoRoomIsComparedOnItsWayOut) {
     EXPECT_TRUE(std::filesystem::is_empty(scratch));
 }
 
+TEST_F(BackupFaults, ADatabaseInASetForWhichThereIsNoRoomIsTriedAllTheSame) {
+    {
+        const auto app = open();
+        ASSERT_TRUE(app->registers()->set("data-sets", id_, {{"source", "tilsyn"}, {"paths", ""}}, "test"));
+    }
+    std::filesystem::create_directories(data_ / "hooks");
+    std::filesystem::rename(source_ / "large", data_ / "hooks" / "large");
+    const auto made = run();
+    ASSERT_EQ(made.status, 0) << made.output;
+    const auto scratch = data_ / "backup" / "scratch";
+    ASSERT_EQ(::mount("tmpfs", scratch.c_str(), "tmpfs", 0, "size=320m"), 0);
+    const Unmount unmount{scratch};
+    const auto app = open();
+    const auto plan = backup::read_plan(*app->registers(), "nightly").value();
+    const auto tried = app::run_drill(*app, plan, {}, {});
+    ASSERT_TRUE(tried) << render(tried.error(), Lang::en);
+    EXPECT_EQ(tried->outcome, "pass") << tried->details;
+    EXPECT_THAT(tried->details, testing::AllOf(HasSubstr("\"streamed\":true"), HasSubstr("\"databases\":1")));
+    EXPECT_GT(tried->bytes, 192 << 20);
+    EXPECT_TRUE(std::filesystem::is_empty(scratch));
+}
+
 TEST_F(BackupFaults, ADiskThatFillsUpDuringARestoreIsNoFaultOfTheBackup) {
     ASSERT_EQ(run().status, 0);
     const auto scratch = data_ / "backup" / "scratch";
