@@ -133,7 +133,7 @@ Result<void> mark_failed(log::Committer& committer, const Notice& notice, const 
             "UPDATE notice SET state = ?, due_at = ?, error = ?, taken_by = '' WHERE id = ?",
             {std::string(over ? "given_up" : "waiting"), to_micros(context.now() + wait), error, notice.id}));
         if (over)
-            context.append(log::Entry("alert.given_up")
+            context.append(log::Entry("alert.undelivered")
                                .text("channel", notice.channel)
                                .text("notice", notice.id)
                                .text("what", notice.kind)

@@ -116,7 +116,7 @@ TEST_P(Outbox, TriesAgainLaterAndLaterAndGivesUpAloud) {
     EXPECT_THAT(std::vector(waits.begin(), waits.begin() + 4), ElementsAre(0, 20, 60, 140));
     EXPECT_LT(waits.size(), 100u);
     EXPECT_EQ(recent(*connection_, 5)->front().state, "given_up");
-    EXPECT_THAT(logged(), ElementsAre("alert.given_up"));
+    EXPECT_THAT(logged(), ElementsAre("alert.undelivered"));
     ASSERT_TRUE(put(*committer_, notice("b"), "k2", {}));
     EXPECT_EQ(take_one()->id, "b") << "what was given up does not hold up the others";
 }
