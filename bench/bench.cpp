@@ -18,6 +18,7 @@
 #include "bench_log.hpp"
 #include "findings/verdict.hpp"
 #include "support/scheduling.hpp"
+#include "support/small_policy.hpp"
 
 namespace tilsyn {
 namespace {
@@ -124,21 +125,7 @@ void program(int subjects) {
     if (!app::init({data, ""}, clock)) std::abort();
     std::filesystem::remove_all(data / "policy");
     std::filesystem::create_directories(data / "policy");
-    const std::string policy = R"(schema = 1
-id = "bench"
-title = { da = "M", en = "B" }
-company = "Bench"
-timezone = "Europe/Copenhagen"
-holidays = "none"
-[role.it]
-title = { da = "Drift", en = "IT" }
-[section.a]
-title = { da = "A", en = "A" }
-text.da = "Alt {P1}."
-text.en = "All {P1}."
-[promise.P1]
-strength = "absolute"
-[control.each]
+    const auto policy = test::small_policy(R"([control.each]
 title = { da = "Hver", en = "Each" }
 promises = ["P1"]
 subjects = "servers"
@@ -147,7 +134,7 @@ owner = "it"
 [control.each.check]
 kind = "query"
 sql = "select id as subject from servers where name = 'bad'"
-)";
+)");
     if (!write_file(data / "policy" / "policy.toml", policy)) std::abort();
     {
         auto app = app::App::open({data, ""}, clock).value();

@@ -9,6 +9,7 @@
 #include "base/file.hpp"
 #include "faults/service.hpp"
 #include "support/postfix.hpp"
+#include "support/small_policy.hpp"
 
 namespace tilsyn::bench {
 namespace {
@@ -16,22 +17,7 @@ namespace {
 using Steady = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-constexpr const char* policy = R"(
-schema = 1
-id = "page"
-title = { da = "Siden", en = "The page" }
-company = "Test"
-timezone = "Europe/Copenhagen"
-holidays = "none"
-[role.it]
-title = { da = "Drift", en = "IT" }
-[section.a]
-title = { da = "A", en = "A" }
-text.da = "Siden svarer altid {P1}."
-text.en = "The page always answers {P1}."
-[promise.P1]
-strength = "absolute"
-[control.page]
+constexpr const char* policy = R"([control.page]
 title = { da = "Siden svarer", en = "The page answers" }
 promises = ["P1"]
 every = "5s"
@@ -63,7 +49,7 @@ void alert(int outages) {
     const std::vector<std::string> nginx{"/usr/sbin/nginx", "-c", conf.string()};
     std::optional<test::Serving> page(std::in_place, nginx, port);
     test::Postfix postfix;
-    auto text = std::string(policy);
+    auto text = test::small_policy(policy);
     text.replace(text.find("PORT"), 4, std::to_string(port));
     const auto data = folder.path() / "data";
     const auto key = test::make_data_folder(data, {}, text);

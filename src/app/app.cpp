@@ -68,14 +68,12 @@ Result<Settings> read_settings(const std::filesystem::path& data) {
     }
     const auto parsed = parse_toml(*content, path.string());
     if (!parsed) {
-        const auto begin = parsed.error().source().begin;
         return fail(Code::invalid, "app.bad-settings-file")
             .detail(std::string(parsed.error().description()))
-            .at({path.string(), int(begin.line), int(begin.column)});
+            .at(position_in(path, parsed.error().source()));
     }
     for (const auto& [key, node] : parsed.table()) {
-        const auto begin = node.source().begin;
-        const Position where{path.string(), int(begin.line), int(begin.column)};
+        const auto where = position_in(path, node.source());
         if (key == "database" && node.is_string())
             settings.database = node.value_or("");
         else if (key == "address" && node.is_string())

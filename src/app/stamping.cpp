@@ -21,11 +21,6 @@ const Tsa* find(std::span<const Tsa> tsas, std::string_view name) {
     return at == tsas.end() ? nullptr : &*at;
 }
 
-Position place(const std::filesystem::path& path, const toml::node& node) {
-    const auto begin = node.source().begin;
-    return {path.string(), int(begin.line), int(begin.column)};
-}
-
 Result<Tsa> read_tsa(const toml::table& table, const std::filesystem::path& data, const std::filesystem::path& path) {
     Tsa tsa;
     std::string ca;
@@ -39,13 +34,15 @@ Result<Tsa> read_tsa(const toml::table& table, const std::filesystem::path& data
         else if (key == "retired" && node.is_boolean())
             tsa.retired = node.value_or(false);
         else
-            return fail(Code::invalid, "stamp.bad-setting", {{"key", std::string(key.str())}}).at(place(path, node));
+            return fail(Code::invalid, "stamp.bad-setting", {{"key", std::string(key.str())}})
+                .at(position_in(path, node.source()));
     }
     if (tsa.name.empty() || tsa.url.empty() || ca.empty())
-        return fail(Code::invalid, "stamp.setting-missing").at(place(path, table));
-    if (!valid_id(tsa.name)) return fail(Code::invalid, "stamp.bad-name", {{"name", tsa.name}}).at(place(path, table));
+        return fail(Code::invalid, "stamp.setting-missing").at(position_in(path, table.source()));
+    if (!valid_id(tsa.name))
+        return fail(Code::invalid, "stamp.bad-name", {{"name", tsa.name}}).at(position_in(path, table.source()));
     if (!tsa.url.starts_with("http://") && !tsa.url.starts_with("https://"))
-        return fail(Code::invalid, "stamp.bad-url", {{"tsa", tsa.name}}).at(place(path, table));
+        return fail(Code::invalid, "stamp.bad-url", {{"tsa", tsa.name}}).at(position_in(path, table.source()));
     TRY(tsa.pem, read_file(data / ca, crypto::most_ca_bytes));  // `data / ca` is `ca` when that is absolute
     auto trust = crypto::StampTrust::parse(tsa.pem);
     if (!trust) return std::unexpected(std::move(trust.error()).at({(data / ca).string()}));
@@ -64,23 +61,24 @@ Result<std::vector<Tsa>> read_tsas(const std::filesystem::path& data) {
     }
     const auto parsed = parse_toml(*content, path.string());
     if (!parsed) {
-        const auto begin = parsed.error().source().begin;
         return fail(Code::invalid, "stamp.bad-file")
             .detail(std::string(parsed.error().description()))
-            .at({path.string(), int(begin.line), int(begin.column)});
+            .at(position_in(path, parsed.error().source()));
     }
     std::vector<Tsa> out;
     for (const auto& [key, node] : parsed.table()) {
         const auto* list = node.as_array();
         if (key != "tsa" || list == nullptr)
-            return fail(Code::invalid, "stamp.bad-setting", {{"key", std::string(key.str())}}).at(place(path, node));
+            return fail(Code::invalid, "stamp.bad-setting", {{"key", std::string(key.str())}})
+                .at(position_in(path, node.source()));
         for (const auto& item : *list) {
             const auto* table = item.as_table();
             if (table == nullptr)
-                return fail(Code::invalid, "stamp.bad-setting", {{"key", "tsa"}}).at(place(path, item));
+                return fail(Code::invalid, "stamp.bad-setting", {{"key", "tsa"}}).at(position_in(path, item.source()));
             TRY(auto tsa, read_tsa(*table, data, path));
             if (find(out, tsa.name) != nullptr)
-                return fail(Code::invalid, "stamp.name-twice", {{"name", tsa.name}}).at(place(path, item));
+                return fail(Code::invalid, "stamp.name-twice", {{"name", tsa.name}})
+                    .at(position_in(path, item.source()));
             out.push_back(std::move(tsa));
         }
     }

@@ -1,5 +1,4 @@
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -238,11 +237,6 @@ class Trial {
         }
         request.largest_file = most * 2 + (64u << 20);  // a file that grew while it was backed up
         return {};
-    }
-
-    static std::uint64_t free_bytes(const std::filesystem::path& path) {
-        struct statvfs info{};
-        return ::statvfs(path.c_str(), &info) == 0 ? std::uint64_t(info.f_bavail) * info.f_frsize : 0;
     }
 
     static std::uint64_t allocated_below(const std::filesystem::path& folder) {

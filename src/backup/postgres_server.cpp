@@ -1,11 +1,11 @@
 #include "backup/postgres_server.hpp"
 
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "backup/engines/call.hpp"
+#include "backup/scratch.hpp"
 #include "backup/scratch_server.hpp"
 #include "base/file.hpp"
 
@@ -64,9 +64,7 @@ json between(const json& before, const json& after) {
 }
 
 Result<void> room_for(const std::filesystem::path& folder, std::uint64_t bytes) {
-    struct statvfs info{};
-    if (::statvfs(folder.c_str(), &info) != 0) return {};
-    const auto there = std::uint64_t(info.f_bavail) * info.f_frsize, needed = bytes + bytes / 10 + spare;
+    const auto there = free_bytes(folder), needed = bytes + bytes / 10 + spare;
     if (there >= needed) return {};
     return fail(Code::io, "backup.no-room-to-copy",
                 {{"needed", std::to_string(needed >> 20)}, {"there", std::to_string(there >> 20)}});

@@ -81,8 +81,7 @@ class Reader {
         return query;
     }
     Fail bad(const toml::node& node, std::string_view key, std::string name) const {
-        const auto begin = node.source().begin;
-        return fail(Code::invalid, key, {{"key", std::move(name)}}).at({file_, int(begin.line), int(begin.column)});
+        return fail(Code::invalid, key, {{"key", std::move(name)}}).at(position_in(file_, node.source()));
     }
 
   private:
@@ -156,9 +155,8 @@ Result<std::vector<Query>> read_queries(const std::filesystem::path& data, const
     TRY(const auto content, read_file(path, 1 << 20));
     const auto parsed = parse_toml(content, path.string());
     if (!parsed) {
-        const auto begin = parsed.error().source().begin;
         return fail(Code::invalid, "backup.bad-queries", {{"path", path.string()}})
-            .at({path.string(), int(begin.line), int(begin.column)})
+            .at(position_in(path, parsed.error().source()))
             .detail(std::string(parsed.error().description()));
     }
     const Reader reader(path.string());

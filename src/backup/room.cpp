@@ -1,5 +1,6 @@
 // What the jobs share: their room, their folders, and reading back what they recorded.
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <nlohmann/json.hpp>
 
@@ -39,6 +40,11 @@ std::vector<std::string> reasons(const std::string& details, Lang lang) {
         out.push_back(std::move(text));
     }
     return out;
+}
+
+std::uint64_t free_bytes(const std::filesystem::path& path) {
+    struct statvfs info{};
+    return ::statvfs(path.c_str(), &info) == 0 ? std::uint64_t(info.f_bavail) * info.f_frsize : 0;
 }
 
 Result<void> make_private_folder(const std::filesystem::path& path) {

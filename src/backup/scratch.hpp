@@ -1,5 +1,6 @@
 // Folders of the jobs' own: nobody else can look into them, and they are gone when the job is.
 #pragma once
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -8,6 +9,8 @@
 
 namespace tilsyn::backup {
 
+// Of the disk that it lies on, for us; 0 when that cannot be told.
+std::uint64_t free_bytes(const std::filesystem::path& path);
 Result<void> make_private_folder(const std::filesystem::path& path);
 // Removes it and all in it, folders that do not let themselves be written to as well. Follows no links.
 Result<void> wipe(const std::filesystem::path& path);

@@ -23,14 +23,12 @@ Result<std::map<std::string, std::string>> read_secret_file(const std::filesyste
     TRY(const auto content, read_file(path, 1 << 16));
     const auto parsed = parse_toml(content, path.string());
     if (!parsed) {
-        const auto begin = parsed.error().source().begin;
         return fail(Code::invalid, "base.bad-secrets", {{"path", path.string()}})
-            .at({path.string(), int(begin.line), int(begin.column)});  // not the library's words: they may quote it
+            .at(position_in(path, parsed.error().source()));  // not the library's words: they may quote it
     }
     std::map<std::string, std::string> out;
     for (const auto& [key, node] : parsed.table()) {
-        const auto begin = node.source().begin;
-        const Position where{path.string(), int(begin.line), int(begin.column)};
+        const auto where = position_in(path, node.source());
         if (!node.is_string()) return fail(Code::invalid, "base.bad-secrets", {{"path", path.string()}}).at(where);
         if (std::ranges::find(known, key.str()) == known.end()) {
             std::string names;

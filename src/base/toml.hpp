@@ -2,8 +2,11 @@
 // the same inline functions differently, and the linker's choice between them crashes (seen with 3.3). It costs seconds
 // of compile time, so it stays in .cpp files.
 #pragma once
+#include <filesystem>
 #include <stdexcept>
 #include <string_view>
+
+#include "base/error.hpp"
 
 namespace tilsyn {
 [[noreturn]] inline void toml_assertion_failed() {
@@ -30,5 +33,10 @@ namespace tilsyn {
 // library frees tables by recursion, and a long line of dots would run it out of stack.
 constexpr int max_toml_dots = 24;
 toml::parse_result parse_toml(std::string_view text, std::string_view file);
+
+// Where a node, or a fault, stands in that file.
+inline Position position_in(const std::filesystem::path& file, const toml::source_region& region) {
+    return {file.string(), int(region.begin.line), int(region.begin.column)};
+}
 
 }  // namespace tilsyn

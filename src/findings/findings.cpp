@@ -63,9 +63,7 @@ Finding read(const db::Row& row) {
     finding.id = row.text(0);
     finding.control = row.text(1);
     finding.subject = row.text(2);
-    for (const auto severity :
-         {policy::Severity::low, policy::Severity::medium, policy::Severity::high, policy::Severity::critical})
-        if (to_string(severity) == row.text(3)) finding.severity = severity;
+    finding.severity = policy::parse_severity(row.text(3)).value_or(policy::Severity::medium);
     finding.owner = row.text(4);
     finding.opened_at = row.time(5);
     finding.due_at = row.time(6);

@@ -12,13 +12,6 @@
 namespace tilsyn::notify {
 namespace {
 
-std::optional<policy::Severity> severity(std::string_view text) {
-    for (const auto value :
-         {policy::Severity::low, policy::Severity::medium, policy::Severity::high, policy::Severity::critical})
-        if (to_string(value) == text) return value;
-    return {};
-}
-
 std::optional<Type> type_of(std::string_view text) {
     if (text == "mail") return Type::mail;
     if (text == "webhook") return Type::webhook;
@@ -70,7 +63,7 @@ class Reader {
                 good = lang.has_value();
                 channel.lang = lang.value_or(Lang::en);
             } else if (name == "at_once") {
-                const auto value = severity(text);
+                const auto value = policy::parse_severity(text);
                 good = value.has_value();
                 channel.at_once = value.value_or(policy::Severity::high);
             } else if (name == "digest") {
@@ -120,8 +113,7 @@ class Reader {
         return {};
     }
     Fail bad(const toml::node& node, std::string_view key, std::string name) const {
-        const auto begin = node.source().begin;
-        return fail(Code::invalid, key, {{"key", std::move(name)}}).at({file_, int(begin.line), int(begin.column)});
+        return fail(Code::invalid, key, {{"key", std::move(name)}}).at(position_in(file_, node.source()));
     }
 
   private:
@@ -151,9 +143,8 @@ Result<std::vector<Channel>> read_channels(const std::filesystem::path& data) {
     }
     const auto parsed = parse_toml(*content, path.string());
     if (!parsed) {
-        const auto begin = parsed.error().source().begin;
         return fail(Code::invalid, "notify.bad-file", {{"path", path.string()}})
-            .at({path.string(), int(begin.line), int(begin.column)})
+            .at(position_in(path, parsed.error().source()))
             .detail(std::string(parsed.error().description()));
     }
     const Reader reader(path.string());

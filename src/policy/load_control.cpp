@@ -10,12 +10,6 @@ namespace {
 
 using std::chrono::hours;
 
-Severity severity_of(std::string_view word) {
-    for (const auto value : {Severity::low, Severity::medium, Severity::high, Severity::critical})
-        if (to_string(value) == word) return value;
-    return Severity::medium;
-}
-
 std::vector<std::string> values_of(const registers::Field& field) {
     std::vector<std::string> out;
     for (const auto& choice : field.choices) out.push_back(choice.value);
@@ -58,7 +52,7 @@ void Loader::one_control(const Declared& declared) {
     control.max_age = cursor.duration("max_age");
     control.retries = int(cursor.integer("retries").value_or(0));
     control.retry_after = cursor.duration("retry_after").value_or(std::chrono::seconds(10));
-    control.severity = severity_of(cursor.text("severity"));
+    control.severity = parse_severity(cursor.text("severity")).value_or(Severity::medium);
     control.when_empty = cursor.text("when_empty") == "not_applicable" ? WhenEmpty::not_applicable : WhenEmpty::unknown;
     control.owner = cursor.text("owner");
     if (!control.owner.empty() && std::ranges::find(role_names_, control.owner) == role_names_.end())

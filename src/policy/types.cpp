@@ -75,6 +75,12 @@ std::string_view to_string(Severity severity) {
     return "medium";
 }
 
+std::optional<Severity> parse_severity(std::string_view text) {
+    for (const auto value : {Severity::low, Severity::medium, Severity::high, Severity::critical})
+        if (to_string(value) == text) return value;
+    return std::nullopt;
+}
+
 std::string_view to_string(WhenEmpty when) {
     return when == WhenEmpty::unknown ? "unknown" : "not_applicable";
 }

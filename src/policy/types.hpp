@@ -111,6 +111,7 @@ struct Policy {
 
 std::string_view to_string(Strength);
 std::string_view to_string(Severity);
+std::optional<Severity> parse_severity(std::string_view);
 std::string_view to_string(WhenEmpty);
 
 }  // namespace tilsyn::policy

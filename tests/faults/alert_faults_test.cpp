@@ -10,6 +10,7 @@
 #include "faults/service.hpp"
 #include "http/server.hpp"
 #include "notify/outbox.hpp"
+#include "support/small_policy.hpp"
 #include "support/temporary.hpp"
 
 namespace tilsyn {
@@ -21,22 +22,7 @@ TEST(AlertFaults, AThousandAlertsWhileTheServiceIsKilled) {
     constexpr int alerts = 1000, kills = 12;
     const test::TemporaryFolder folder;
     const auto data = folder.path() / "data";
-    const auto key = test::make_data_folder(data, {}, R"(
-schema = 1
-id = "quiet"
-title = { da = "Stille", en = "Quiet" }
-company = "Test"
-timezone = "Europe/Copenhagen"
-holidays = "none"
-[role.it]
-title = { da = "Drift", en = "IT" }
-[section.a]
-title = { da = "A", en = "A" }
-text.da = "Alt kontrolleres {P1}."
-text.en = "All is checked {P1}."
-[promise.P1]
-strength = "absolute"
-[control.company]
+    const auto key = test::make_data_folder(data, {}, test::small_policy(R"([control.company]
 title = { da = "Virksomheden", en = "The company" }
 promises = ["P1"]
 every = "1h"
@@ -44,7 +30,7 @@ owner = "it"
 [control.company.check]
 kind = "query"
 sql = "select id from servers where name = 'bad'"
-)");
+)"));
     std::mutex mutex;
     std::map<std::string, int> came;
     std::vector<std::string> order;

@@ -70,6 +70,15 @@ company = "Test"
     test::Ran run() {
         return test::run_command(TILSYN_PROGRAM " backup run nightly --data '" + data_.string() + "' 2>&1");
     }
+    Result<backup::Drill> drill_on_a_disk_of(const char* size) {
+        const auto scratch = data_ / "backup" / "scratch";
+        EXPECT_EQ(::mount("tmpfs", scratch.c_str(), "tmpfs", 0, size), 0);
+        const Unmount unmount{scratch};
+        const auto app = open();
+        auto tried = app::run_drill(*app, backup::read_plan(*app->registers(), "nightly").value(), {}, {});
+        EXPECT_TRUE(std::filesystem::is_empty(scratch));
+        return tried;
+    }
     bool engine_runs() {
         return test::run_command("pgrep -f 'data-set:[" + id_.substr(0, 1) + "]" + id_.substr(1) + "'").status == 0;
     }
@@ -122,18 +131,12 @@ TEST_F(BackupFaults, AFullDiskUnderTheRepositoryIsToldAndHarmsNothing) {
 
 TEST_F(BackupFaults, ASetForWhichThereIsNoRoomIsComparedOnItsWayOut) {
     ASSERT_EQ(run().status, 0);
-    const auto scratch = data_ / "backup" / "scratch";
-    ASSERT_EQ(::mount("tmpfs", scratch.c_str(), "tmpfs", 0, "size=32m"), 0);
-    const Unmount unmount{scratch};
-    const auto app = open();
-    const auto plan = backup::read_plan(*app->registers(), "nightly").value();
-    const auto tried = app::run_drill(*app, plan, {}, {});
+    const auto tried = drill_on_a_disk_of("size=32m");
     ASSERT_TRUE(tried) << render(tried.error(), Lang::en);
     EXPECT_EQ(tried->outcome, "pass") << tried->details;
     EXPECT_THAT(tried->details, HasSubstr("\"streamed\":true"));
     EXPECT_EQ(tried->files, 2);
     EXPECT_GT(tried->bytes, 192 << 20);
-    EXPECT_TRUE(std::filesystem::is_empty(scratch));
 }
 
 TEST_F(BackupFaults, ADatabaseInASetForWhichThereIsNoRoomIsTriedAllTheSame) {
@@ -145,17 +148,11 @@ TEST_F(BackupFaults, ADatabaseInASetForWhichThereIsNoRoomIsTriedAllTheSame) {
     std::filesystem::rename(source_ / "large", data_ / "hooks" / "large");
     const auto made = run();
     ASSERT_EQ(made.status, 0) << made.output;
-    const auto scratch = data_ / "backup" / "scratch";
-    ASSERT_EQ(::mount("tmpfs", scratch.c_str(), "tmpfs", 0, "size=320m"), 0);
-    const Unmount unmount{scratch};
-    const auto app = open();
-    const auto plan = backup::read_plan(*app->registers(), "nightly").value();
-    const auto tried = app::run_drill(*app, plan, {}, {});
+    const auto tried = drill_on_a_disk_of("size=320m");
     ASSERT_TRUE(tried) << render(tried.error(), Lang::en);
     EXPECT_EQ(tried->outcome, "pass") << tried->details;
     EXPECT_THAT(tried->details, testing::AllOf(HasSubstr("\"streamed\":true"), HasSubstr("\"databases\":1")));
     EXPECT_GT(tried->bytes, 192 << 20);
-    EXPECT_TRUE(std::filesystem::is_empty(scratch));
 }
 
 TEST_F(BackupFaults, ADiskThatFillsUpDuringARestoreIsNoFaultOfTheBackup) {

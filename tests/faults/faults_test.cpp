@@ -10,6 +10,7 @@
 #include "faults/service.hpp"
 #include "log/store/verify.hpp"
 #include "support/databases.hpp"
+#include "support/small_policy.hpp"
 
 namespace tilsyn {
 namespace {
@@ -19,22 +20,7 @@ using test::Service;
 using test::wait_until;
 
 // One rule over every server each second, and one for the company: enough that something always runs.
-constexpr const char* busy_policy = R"(
-schema = 1
-id = "busy"
-title = { da = "Travl", en = "Busy" }
-company = "Test"
-timezone = "Europe/Copenhagen"
-holidays = "none"
-[role.it]
-title = { da = "Drift", en = "IT" }
-[section.a]
-title = { da = "A", en = "A" }
-text.da = "Alt kontrolleres {P1}."
-text.en = "All is checked {P1}."
-[promise.P1]
-strength = "absolute"
-[control.each]
+constexpr std::string_view busy_policy = R"([control.each]
 title = { da = "Hver server", en = "Each server" }
 promises = ["P1"]
 subjects = "servers"
@@ -54,7 +40,7 @@ sql = "select id from servers where name = 'bad'"
 )";
 
 std::string policy_with(const std::string& every) {
-    std::string text = busy_policy;
+    auto text = test::small_policy(busy_policy);
     text.replace(text.find("EVERY"), 5, every);
     return text;
 }

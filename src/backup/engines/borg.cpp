@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "backup/engines/call.hpp"
+#include "backup/engines/said.hpp"
 #include "base/text.hpp"
 
 namespace tilsyn::backup {
@@ -28,19 +29,6 @@ constexpr std::array<Meaning, 12> meanings{{
 }};
 
 constexpr std::size_t unread_kept = 100;
-
-json parsed(std::string_view text) {
-    auto value = json::parse(text, nullptr, false);
-    return value.is_object() ? value : json::object();
-}
-std::string text(const json& object, const char* name) {
-    const auto found = object.find(name);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-std::uint64_t number(const json& object, const char* name) {
-    const auto found = object.find(name);
-    return found != object.end() && found->is_number() ? found->get<std::uint64_t>() : 0;
-}
 
 class Borg final : public Engine {
   public:
@@ -124,22 +112,14 @@ class Borg final : public Engine {
     }
 
     Result<Restored> restore(const RestoreRequest& request, const Watch& watch) override {
-        // By id, as our ledger has it: a name can be given to another archive.
-        TRY(const auto all, sets(watch));
-        const auto found = std::ranges::find(all, request.set, &EngineSet::id);
-        if (found == all.end()) return fail(Code::not_found, "backup.no-such-set", {{"repository", access_.id}});
-        // What borg remembers of a repository it writes down; so that a drill changes nothing, elsewhere.
+        TRY(const auto archive, archive_of(request.set, watch));
         const auto memory = request.target / ".tilsyn-borg";
         std::error_code error;
         std::filesystem::create_directory(memory, error);
         std::vector<std::string> arguments{"--bypass-lock", "extract", "--sparse", "--numeric-ids"};
-        auto made = prepared(std::move(arguments), "::" + found->name);
+        auto made = prepared(std::move(arguments), archive);
         for (const auto& path : request.only) made.arguments.push_back("pp:" + path);
-        for (auto& [name, value] : made.environment) {
-            if (name == "BORG_BASE_DIR") value = memory.string();
-            if (name == "BORG_RELOCATED_REPO_ACCESS_IS_OK") value = "yes";  // it remembers nothing there
-        }
-        made.environment.emplace_back("TMPDIR", memory.string());
+        remember_in(memory, made);
         made.folder = request.target;
         made.writable = std::vector{request.target};
         made.limits.file_size = request.largest_file;
@@ -151,19 +131,13 @@ class Borg final : public Engine {
     }
 
     Result<void> stream(const std::string& set, int to, const Watch& watch) override {
-        TRY(const auto all, sets(watch));
-        const auto found = std::ranges::find(all, set, &EngineSet::id);
-        if (found == all.end()) return fail(Code::not_found, "backup.no-such-set", {{"repository", access_.id}});
+        TRY(const auto archive, archive_of(set, watch));
         const auto memory = access_.work / "streaming";
         std::error_code error;
         std::filesystem::create_directories(memory, error);
-        auto made = prepared({"--bypass-lock", "export-tar"}, "::" + found->name);
+        auto made = prepared({"--bypass-lock", "export-tar"}, archive);
         made.arguments.emplace_back("-");
-        for (auto& [name, value] : made.environment) {
-            if (name == "BORG_BASE_DIR") value = memory.string();
-            if (name == "BORG_RELOCATED_REPO_ACCESS_IS_OK") value = "yes";  // it remembers nothing there
-        }
-        made.environment.emplace_back("TMPDIR", memory.string());
+        remember_in(memory, made);
         made.output_to = to;
         made.writable = std::vector{memory};
         TRY(const auto called, call(std::move(made), watch));
@@ -236,6 +210,22 @@ class Borg final : public Engine {
         {"connection closed by remote host", Code::unavailable, "backup.unreachable"},
         {"", Code::corrupt, "backup.restore-failed"},
     }};
+
+    // By id, as our ledger has it: a name can be given to another archive.
+    Result<std::string> archive_of(const std::string& set, const Watch& watch) {
+        TRY(const auto all, sets(watch));
+        const auto found = std::ranges::find(all, set, &EngineSet::id);
+        if (found == all.end()) return fail(Code::not_found, "backup.no-such-set", {{"repository", access_.id}});
+        return "::" + found->name;
+    }
+    // What borg remembers of a repository it writes down; so that a drill changes nothing, elsewhere.
+    static void remember_in(const std::filesystem::path& memory, net::ProcessRequest& made) {
+        for (auto& [name, value] : made.environment) {
+            if (name == "BORG_BASE_DIR") value = memory.string();
+            if (name == "BORG_RELOCATED_REPO_ACCESS_IS_OK") value = "yes";  // it remembers nothing there
+        }
+        made.environment.emplace_back("TMPDIR", memory.string());
+    }
 
     // `suffix` is put behind the repository: "" or "::ARCHIVE". Options come before it, paths are added after it.
     net::ProcessRequest prepared(std::vector<std::string> arguments, const std::string& suffix) const {

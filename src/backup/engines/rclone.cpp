@@ -17,6 +17,7 @@
 
 #include "backup/engines/call.hpp"
 #include "backup/engines/rclone_place.hpp"
+#include "backup/engines/said.hpp"
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "crypto/hash_stream.hpp"
@@ -57,19 +58,6 @@ constexpr std::array<std::string_view, 7>
 constexpr std::string_view marker = "tilsyn-repository.json";
 constexpr std::string_view key = R"({"tilsyn":"key"})";
 constexpr std::size_t unread_kept = 100;
-
-json parsed(std::string_view text) {
-    auto value = json::parse(text, nullptr, false);
-    return value.is_object() ? value : json::object();
-}
-std::string text(const json& object, const char* name) {
-    const auto found = object.find(name);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-std::uint64_t number(const json& object, const char* name) {
-    const auto found = object.find(name);
-    return found != object.end() && found->is_number() ? found->get<std::uint64_t>() : 0;
-}
 
 // rclone's patterns, in which nothing is meant but the path itself; of a name: * and ? keep their meaning.
 std::string as_pattern(std::string_view path, std::string_view special = "*?[]{}\\") {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "backup/engines/call.hpp"
+#include "backup/engines/said.hpp"
 #include "base/text.hpp"
 
 namespace tilsyn::backup {
@@ -62,20 +63,6 @@ std::string as_pattern(std::string_view path) {
         out += c;
     }
     return out;
-}
-
-json parsed(std::string_view line) {
-    auto value = json::parse(line, nullptr, false);
-    return value.is_object() ? value : json::object();
-}
-
-std::uint64_t number(const json& object, const char* name) {
-    const auto found = object.find(name);
-    return found != object.end() && found->is_number() ? found->get<std::uint64_t>() : 0;
-}
-std::string text(const json& object, const char* name) {
-    const auto found = object.find(name);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 class Restic final : public Engine {

@@ -9,25 +9,10 @@
 
 #include "backup/manifest/sorter.hpp"
 #include "backup/manifest/tar.hpp"
+#include "net/fd.hpp"
 
 namespace tilsyn::backup {
 namespace {
-
-class Descriptor {
-  public:
-    explicit Descriptor(int number) : number_(number) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() { close(); }
-    int get() const { return number_; }
-    void close() {
-        if (number_ >= 0) ::close(number_);
-        number_ = -1;
-    }
-
-  private:
-    int number_;
-};
 
 // What must be known before a file goes by: of which the beginning counts, and which have several names.
 Result<void> prepare(const StreamedSet& what, TarRequest& request) {
@@ -48,7 +33,7 @@ Result<Comparison> compare_streamed(Engine& engine, const StreamedSet& what, con
     TRY_VOID(prepare(what, request));
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return fail(Code::unavailable, "backup.bad-stream").detail(std::strerror(errno));
-    Descriptor from(ends[0]), to(ends[1]);
+    net::Fd from(ends[0]), to(ends[1]);
     Result<void> given;
     std::thread giving([&] {
         given = engine.stream(what.set, to.get(), watch);
