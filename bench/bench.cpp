@@ -16,6 +16,7 @@
 #include "bench_alert.hpp"
 #include "bench_backup.hpp"
 #include "bench_log.hpp"
+#include "bench_watch.hpp"
 #include "findings/verdict.hpp"
 #include "support/scheduling.hpp"
 #include "support/small_policy.hpp"
@@ -174,7 +175,7 @@ int all(const char* self) {
             if (std::system(command.c_str()) != 0) return 1;
         }
     for (const char* part : {"program sqlite 100000", "proofs sqlite 1000000", "backup-mixed sqlite 2048",
-                             "backup-many sqlite 1000000", "alert sqlite 10"})
+                             "backup-many sqlite 1000000", "alert sqlite 10", "watch sqlite 1000", "watch sqlite 5000"})
         if (std::system(fmt::format("'{}' {}", self, part).c_str()) != 0) return 1;
     return 0;
 }
@@ -198,5 +199,10 @@ int main(int argc, char** argv) {
     if (part == "backup-mixed") bench::backup_mixed(count);
     if (part == "backup-many") bench::backup_many(count);
     if (part == "alert") bench::alert(count);
+    if (part == "watch") bench::watch(argv[0], count);
+    if (argc >= 6 && part == "watch-bare")
+        bench::watch_with_bare_loop(std::atoi(argv[2]), count, std::atoi(argv[4]), std::atoi(argv[5]));
+    if (argc >= 6 && part == "watch-monitor")
+        bench::watch_with_monitor(std::atoi(argv[2]), count, std::atoi(argv[4]), std::atoi(argv[5]));
     return 0;
 }

@@ -12,6 +12,7 @@
 #include "base/random.hpp"
 #include "base/text.hpp"
 #include "findings/findings.hpp"
+#include "monitor/store.hpp"
 #include "notify/outbox.hpp"
 #include "policy/store.hpp"
 
@@ -39,9 +40,9 @@ std::string hostname() {
 
 std::vector<db::Migration> migrations() {
     std::vector<db::Migration> all;
-    for (const auto list :
-         {log::migrations(), registers::migrations(), backup::migrations(), policy::migrations(),
-          findings::migrations(), schedule::migrations(), notify::migrations(), std::span<const db::Migration>(schema)})
+    for (const auto list : {log::migrations(), registers::migrations(), backup::migrations(), policy::migrations(),
+                            findings::migrations(), schedule::migrations(), monitor::migrations(), notify::migrations(),
+                            std::span<const db::Migration>(schema)})
         all.insert(all.end(), list.begin(), list.end());
     return all;
 }

@@ -145,6 +145,26 @@ void of_engine(Exposition& out, const schedule::EngineStats& stats) {
     out.sample("_count", {}, double(below));
 }
 
+void of_watch(Exposition& out, const monitor::MonitorStats& stats) {
+    const auto gauge = [&](std::string_view name, std::string_view help, std::int64_t value) {
+        out.family(name, "gauge", help);
+        out.sample({}, double(value));
+    };
+    gauge("tilsyn_watch_leading", "1 when it is this process that watches the services.", stats.leading);
+    gauge("tilsyn_watch_targets", "Pairs of control and subject that are watched.", stats.targets);
+    gauge("tilsyn_watch_probes_under_way", "Probes under way.", stats.asking);
+    gauge("tilsyn_watch_probes_waiting", "Probes that wait because too many are under way.", stats.waiting);
+    out.family("tilsyn_watch_results_total", "counter", "Results of probes, by what was seen.");
+    out.sample({{"seen", "up"}}, double(stats.up));
+    out.sample({{"seen", "down"}}, double(stats.down));
+    out.sample({{"seen", "unmeasured"}}, double(stats.unmeasured));
+    gauge("tilsyn_watch_results_pending", "Results that the database has not taken yet.", stats.pending);
+    out.family("tilsyn_watch_results_lost_total", "counter", "Results given up because the database took none.");
+    out.sample({}, double(stats.lost));
+    out.family("tilsyn_watch_held_up_seconds", "gauge", "The worst delay of the watching thread in the last second.");
+    out.sample({}, double(stats.late_ms) / 1000);
+}
+
 void of_server(Exposition& out, const http::Counters& counters) {
     out.family("tilsyn_http_requests_total", "counter", "Requests answered, by status.");
     for (const auto& [status, count] : counters.by_status)
@@ -197,11 +217,12 @@ void Exposition::sample(std::string_view suffix, Labels labels, double value) {
     text_ += fmt::format(" {}\n", number(value));
 }
 
-std::string metrics(App& app, const schedule::EngineStats* engine, const http::Counters* server) {
+std::string metrics(App& app, const Running& running) {
     Exposition out;
     of_database(out, app);
-    if (engine != nullptr) of_engine(out, *engine);
-    if (server != nullptr) of_server(out, *server);
+    if (running.engine != nullptr) of_engine(out, *running.engine);
+    if (running.watch != nullptr) of_watch(out, *running.watch);
+    if (running.server != nullptr) of_server(out, *running.server);
     of_process(out);
     return out.text();
 }

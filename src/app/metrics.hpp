@@ -8,6 +8,7 @@
 
 #include "app/app.hpp"
 #include "http/server.hpp"
+#include "monitor/monitor.hpp"
 
 namespace tilsyn::app {
 
@@ -25,8 +26,13 @@ class Exposition {
     std::string name_, text_;
 };
 
-// Engine and server may be absent. What the database cannot tell at the moment is left out, and tilsyn_database_up is
+struct Running {
+    const schedule::EngineStats* engine = nullptr;
+    const http::Counters* server = nullptr;
+    const monitor::MonitorStats* watch = nullptr;
+};
+// What is not running is left out. What the database cannot tell at the moment is left out, and tilsyn_database_up is
 // 0.
-std::string metrics(App& app, const schedule::EngineStats* engine, const http::Counters* server);
+std::string metrics(App& app, const Running& running);
 
 }  // namespace tilsyn::app

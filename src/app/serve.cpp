@@ -21,6 +21,7 @@
 #include "app/serve_log.hpp"
 #include "app/serve_notify.hpp"
 #include "log/store/verify.hpp"
+#include "monitor/monitor.hpp"
 
 namespace tilsyn::app {
 namespace {
@@ -34,6 +35,7 @@ constexpr auto reload_every = seconds(2);  // a policy that another process has 
 constexpr auto sign_every = seconds(5);
 constexpr auto attest_every = seconds(10);
 constexpr auto alerts_every = seconds(1);
+constexpr auto watch_every = seconds(3);  // what is to be watched is looked up, and the lease kept
 constexpr auto backups_every = seconds(30);
 constexpr auto first_attesting = seconds(30);  // a witness that does not answer must not keep us from signing
 constexpr auto heartbeat_every = std::chrono::hours(1);
@@ -66,8 +68,9 @@ bool engine_alive(App& app, const std::string& node) {
 // What is done every now and then. Never fails the service: what went wrong is logged, and tried again.
 class Chores {
   public:
-    Chores(App& app, std::string node, std::shared_ptr<Shared> shared)
+    Chores(App& app, std::string node, std::shared_ptr<Shared> shared, monitor::Monitor& watch)
         : app_(&app),
+          watch_(&watch),
           node_(std::move(node)),
           shared_(std::move(shared)),
           next_reload_(app.clock().steady() + reload_every),
@@ -78,6 +81,11 @@ class Chores {
         if (now >= next_reload_) {
             reload();
             next_reload_ = now + reload_every;
+        }
+        if (now >= next_watch_) {
+            const auto watched = watch_->refresh(app_->plan());
+            troubles_.tell("monitor.refresh", watched ? nullptr : &watched.error());
+            next_watch_ = now + watch_every;
         }
         if (now >= next_heartbeat_) {
             heartbeat();
@@ -107,9 +115,10 @@ class Chores {
     }
 
     App* app_;
+    monitor::Monitor* watch_;
     std::string node_;
     std::shared_ptr<Shared> shared_;
-    Steady::time_point next_reload_, next_heartbeat_;
+    Steady::time_point next_reload_, next_heartbeat_, next_watch_{};
     Troubles troubles_;
 };
 
@@ -117,18 +126,20 @@ bool on_loopback(const std::string& address) {
     return address.starts_with("127.") || address == "::1";
 }
 
-ServiceHooks hooks_for(App& app, schedule::Engine& engine, const std::shared_ptr<Shared>& shared, KeyCheck& keys,
-                       const std::shared_ptr<JobBoard>& board, const ServeOptions& options) {
+ServiceHooks hooks_for(App& app, schedule::Engine& engine, const monitor::Monitor& watch,
+                       const std::shared_ptr<Shared>& shared, KeyCheck& keys, const std::shared_ptr<JobBoard>& board,
+                       const ServeOptions& options) {
     ServiceHooks hooks;
     hooks.metrics_public = on_loopback(options.address);
-    hooks.metrics = [&app, &engine, shared] {
+    hooks.metrics = [&app, &engine, &watch, shared] {
         const auto stats = engine.stats();
+        const auto watched = watch.stats();
         http::Counters counters;
         {
             const std::scoped_lock lock(shared->mutex);
             if (shared->server) counters = shared->server->counters();
         }
-        return metrics(app, &stats, &counters);
+        return metrics(app, {&stats, &counters, &watched});
     };
     hooks.log_verified = [shared] { return shared->log_verified.load(); };
     hooks.engine_alive = [&app, &engine, shared] { return !shared->hung && engine_alive(app, engine.node()); };
@@ -192,13 +203,16 @@ Result<void> serve(App& app, const ServeOptions& options, StopSignal& stop) {
         if (hung && shared->hung.exchange(true)) return;  // said once
         log_error("engine", error);
     });
+    // Watches nothing until it is told what, by the chores.
+    monitor::Monitor watch(app.committer(), app.readers(), app.environment(), app.clock(), {.node = engine.node()},
+                           [](const Error& error) { log_error("monitor", error); });
 
     http::Limits limits;
     limits.drain = options.drain;
     limits.host_names = options.host_names;
     TRY(auto server,
         http::Server::start(
-            options.address, options.port, routes(app, hooks_for(app, engine, shared, keys, board, options)),
+            options.address, options.port, routes(app, hooks_for(app, engine, watch, shared, keys, board, options)),
             [&keys](std::string_view key) { return keys(key); }, limits,
             [&access_log](const http::Served& served) { access_log.add(served); }));
     const auto port = server->port();
@@ -232,7 +246,7 @@ Result<void> serve(App& app, const ServeOptions& options, StopSignal& stop) {
         app, sign_every, [&attester] { attester.wait_for_first_round(Deadline::in(first_attesting)); });
     BackupThread backups(app, backups_every, board);
     Messenger messenger(app, alerts_every);
-    Chores chores(app, engine.node(), shared);  // its hours count from before anybody is told that we are ready
+    Chores chores(app, engine.node(), shared, watch);  // its hours count from before anybody is told that we are ready
     notifier.send("READY=1");
     if (options.listening) options.listening(port);
 
@@ -249,6 +263,7 @@ Result<void> serve(App& app, const ServeOptions& options, StopSignal& stop) {
     log_event(Level::info, "service.stopping", {});
     running->stop();
     close();
+    watch.stop();  // while this process is still a node: its last results are its own
     engine.stop(options.drain);
     notary.reset();  // after the last entry: it signs what is left
     log_event(Level::info, "service.stop", {{"hung", shared->hung ? "true" : "false"}});

@@ -218,7 +218,8 @@ TEST_F(Figures, FollowTheFormat) {
     stats.lag_ms = 20'000'000;
     http::Counters counters;
     counters.by_status = {{200, 7}, {404, 1}};
-    const auto text = metrics(*app_, &stats, &counters);
+    const monitor::MonitorStats watched{.leading = true, .targets = 3, .up = 40, .down = 2};
+    const auto text = metrics(*app_, {&stats, &counters, &watched});
     const std::regex help("# HELP ([a-z_]+) .+"), type("# TYPE ([a-z_]+) (counter|gauge|histogram)"),
         sample(R"(([a-z_]+)(\{[a-z]+="([^"\\]|\\.)*"(,[a-z]+="([^"\\]|\\.)*")*\})? [0-9.e+-]+)");
     std::string family;

@@ -10,6 +10,7 @@
 
 #include "base/time.hpp"
 #include "db/db.hpp"
+#include "net/loop.hpp"
 #include "policy/types.hpp"
 #include "registers/service.hpp"
 
@@ -62,8 +63,14 @@ struct CollectRequest {
 struct Kind {
     const policy::KindSpec* spec = nullptr;
     // One Facts for each subject, in order. An Error means that nothing could be collected for any of them.
-    Result<std::vector<Facts>> (*collect)(const CollectRequest&) = nullptr;  // null for Mode::person
+    Result<std::vector<Facts>> (*collect)(const CollectRequest&) = nullptr;  // null for Mode::person, and for probes
     Judgement (*judge)(const policy::Control&, const Facts&, Timestamp now) = nullptr;
+    // A kind that asks one far end says what to ask and what the answer tells, and leaves the asking to others: to
+    // run(), or to the monitor, which asks thousands at a time. An Error of prepare(): this subject cannot be asked.
+    Result<net::Probe> (*prepare)(const policy::Control&, const Subject&) = nullptr;
+    Facts (*facts)(const policy::Control&, const net::Probe&, const net::Answer&, const Environment&) = nullptr;
+
+    bool by_machine() const { return collect != nullptr || prepare != nullptr; }
 };
 
 std::span<const Kind> kinds();
@@ -73,5 +80,9 @@ std::span<const policy::KindSpec* const> kind_specs();
 // Collects and judges: the one way to run a machine check. Errors become unknown, with their text as the
 // reason.
 std::vector<Judgement> run(const Kind& kind, const CollectRequest& request);
+// The same for one answer to what kind.prepare() had asked.
+Judgement judge_answer(const Kind& kind, const policy::Control& control, const net::Probe& probe,
+                       const net::Answer& answer, const Environment& environment);
+Judgement not_measured(Message why);
 
 }  // namespace tilsyn::checks

@@ -112,7 +112,10 @@ TEST(Table, EveryKindDescribesItselfInBothLanguages) {
 TEST(Table, EveryKindCanBeRunAsItsModeSays) {
     for (const auto& kind : kinds()) {
         EXPECT_NE(kind.judge, nullptr) << kind.spec->name;
-        EXPECT_EQ(kind.collect == nullptr, kind.spec->mode == policy::Mode::person) << kind.spec->name;
+        EXPECT_EQ(!kind.by_machine(), kind.spec->mode == policy::Mode::person) << kind.spec->name;
+        EXPECT_FALSE(kind.collect != nullptr && kind.prepare != nullptr) << kind.spec->name;
+        EXPECT_EQ(kind.prepare != nullptr, kind.facts != nullptr) << kind.spec->name;
+        EXPECT_EQ(kind.prepare != nullptr, kind.spec->watched) << kind.spec->name;
         EXPECT_GT(kind.spec->max_concurrent, 0) << kind.spec->name;
         EXPECT_GT(kind.spec->default_timeout, Duration(0)) << kind.spec->name;
     }

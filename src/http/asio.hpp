@@ -1,6 +1,4 @@
-// Every file that sees Asio or Beast includes this first: their code is compiled once, in asio.cpp, and all
-// must agree.
+// Every file that sees Beast includes this first: its code is compiled once, in asio.cpp, and all must agree.
 #pragma once
-#define BOOST_ASIO_SEPARATE_COMPILATION
+#include "base/asio.hpp"
 #define BOOST_BEAST_SEPARATE_COMPILATION
-#define BOOST_ASIO_NO_DEPRECATED

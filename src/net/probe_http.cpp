@@ -8,6 +8,8 @@
 #include <memory>
 
 #include "base/text.hpp"
+#include "net/curl_faults.hpp"
+#include "net/probes.hpp"
 
 namespace tilsyn::net {
 namespace {
@@ -16,19 +18,12 @@ using Steady = std::chrono::steady_clock;
 constexpr std::size_t max_header_bytes = 256 * 1024;
 
 struct FreeCurl {
-    void operator()(CURL* handle) const { ::curl_easy_cleanup(handle); }
     void operator()(curl_slist* list) const { ::curl_slist_free_all(list); }
     void operator()(CURLU* url) const { ::curl_url_cleanup(url); }
     void operator()(char* text) const { ::curl_free(text); }
 };
-using Easy = std::unique_ptr<CURL, FreeCurl>;
 using List = std::unique_ptr<curl_slist, FreeCurl>;
 using Url = std::unique_ptr<CURLU, FreeCurl>;
-
-bool curl_ready() {
-    static const bool ready = ::curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-    return ready;
-}
 
 struct Target {
     std::string scheme;
@@ -126,113 +121,8 @@ std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
     return size;
 }
 
-Duration span_of(CURL* curl, CURLINFO info) {
-    curl_off_t micros = 0;
-    ::curl_easy_getinfo(curl, info, &micros);
-    return Duration(micros);
-}
 Duration positive(Duration span) {
     return std::max(span, Duration(0));
-}
-
-Message certificate_message(long verify, const std::string& host) {
-    switch (verify) {
-        case X509_V_ERR_CERT_HAS_EXPIRED:
-            return msg("net.certificate-expired", {{"host", host}});
-        case X509_V_ERR_CERT_NOT_YET_VALID:
-            return msg("net.certificate-not-yet-valid", {{"host", host}});
-        case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-            return msg("net.certificate-self-signed", {{"host", host}});
-        case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-        case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-        case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-        case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-            return msg("net.certificate-unknown-issuer", {{"host", host}});
-        case X509_V_ERR_CERT_REVOKED:
-            return msg("net.certificate-revoked", {{"host", host}});
-        case X509_V_ERR_UNSPECIFIED:  // curl compares the names itself, before it looks at the chain
-        case X509_V_ERR_HOSTNAME_MISMATCH:
-        case X509_V_ERR_IP_ADDRESS_MISMATCH:
-            return msg("net.certificate-other-name", {{"host", host}});
-        default:
-            return msg("net.certificate-invalid", {{"host", host}, {"why", ::X509_verify_cert_error_string(verify)}});
-    }
-}
-
-Fail connection_failure(CURL* curl, const std::string& shown_url) {
-    long error = 0;
-    ::curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
-    switch (error) {
-        case ECONNREFUSED:
-            return fail(Code::unavailable, "net.refused", {{"url", shown_url}});
-        case ENETUNREACH:
-        case EHOSTUNREACH:
-        case EADDRNOTAVAIL:
-            return fail(Code::unavailable, "net.unreachable", {{"url", shown_url}});
-        case ETIMEDOUT:
-            return fail(Code::timeout, "net.connect-timeout", {{"url", shown_url}});
-        default:
-            return fail(Code::unavailable, "net.cannot-connect", {{"url", shown_url}});
-    }
-}
-
-Fail timeout_failure(CURL* curl, const Target& target, const Receiver& receiver) {
-    const bool tls_done = span_of(curl, CURLINFO_APPCONNECT_TIME_T) > Duration(0);
-    const auto key = receiver.tls_begun && !tls_done                               ? "net.tls-timeout"
-                     : span_of(curl, CURLINFO_CONNECT_TIME_T) == Duration(0)       ? "net.connect-timeout"
-                     : span_of(curl, CURLINFO_STARTTRANSFER_TIME_T) == Duration(0) ? "net.first-byte-timeout"
-                                                                                   : "net.body-timeout";
-    return fail(Code::timeout, key, {{"url", target.shown}});
-}
-
-Fail failure(CURL* curl, CURLcode code, const Target& target, const Receiver& receiver, const char* words) {
-    const std::string why = *words != '\0' ? words : ::curl_easy_strerror(code);
-    const Params url{{"url", target.shown}};
-    const auto unavailable = [&](std::string_view key) {
-        return fail(Code::unavailable, key, {{"url", target.shown}}).detail(why);
-    };
-    switch (code) {
-        case CURLE_OPERATION_TIMEDOUT:
-            return timeout_failure(curl, target, receiver).detail(why);
-        case CURLE_COULDNT_CONNECT:
-            return connection_failure(curl, target.shown).detail(why);
-        case CURLE_COULDNT_RESOLVE_HOST:
-            return fail(Code::unavailable, "net.name-not-found", {{"host", target.bare_host()}}).detail(why);
-        case CURLE_COULDNT_RESOLVE_PROXY:
-            return fail(Code::unavailable, "net.proxy-not-found").detail(why);
-        case CURLE_PEER_FAILED_VERIFICATION:
-        case CURLE_SSL_ISSUER_ERROR: {
-            long verify = 0;
-            ::curl_easy_getinfo(curl, CURLINFO_SSL_VERIFYRESULT, &verify);
-            Fail result = fail(Code::unavailable, "net.tls-failed", url).detail(why);
-            result.error.message = certificate_message(verify, target.bare_host());
-            return result;
-        }
-        case CURLE_SSL_CONNECT_ERROR:
-        case CURLE_SSL_CIPHER:
-            return unavailable("net.tls-failed");
-        case CURLE_SSL_CACERT_BADFILE:
-            return fail(Code::invalid, "net.bad-ca-file").detail(why);
-        case CURLE_GOT_NOTHING:
-        case CURLE_SEND_ERROR:
-        case CURLE_RECV_ERROR:
-            return unavailable("net.connection-lost");
-        case CURLE_PARTIAL_FILE:
-            return unavailable("net.cut-short");
-        case CURLE_WRITE_ERROR:
-            if (receiver.headers_too_large) return unavailable("net.headers-too-large");
-            return unavailable("net.not-http");
-        case CURLE_UNSUPPORTED_PROTOCOL:  // an answer without a status line
-        case CURLE_WEIRD_SERVER_REPLY:
-        case CURLE_HTTP2:
-        case CURLE_HTTP2_STREAM:
-        case CURLE_BAD_CONTENT_ENCODING:
-            return unavailable("net.not-http");
-        case CURLE_OUT_OF_MEMORY:
-            return fail(Code::busy, "net.probe-failed", url).detail(why);
-        default:
-            return unavailable("net.probe-failed");
-    }
 }
 
 std::string join_addresses(const std::vector<Address>& addresses) {
@@ -267,37 +157,92 @@ Result<List> header_list(const HttpRequest& request, bool with_given) {
     return list;
 }
 
-// One probe: the handle, what is asked, and what has been seen so far.
+// One probe: the handle, what is asked, and what has been seen so far. What has to be waited for is done by
+// http_probe_on(), between these steps.
 class Probe {
   public:
-    Probe(const HttpRequest& request, Deadline deadline) : request_(request), deadline_(deadline) {}
+    Probe(CurlLoop& curl, HttpRequest request, Deadline deadline)
+        : curl_(curl), handle_(curl.take()), request_(std::move(request)), deadline_(deadline) {}
+    ~Probe() { curl_.give_back(std::move(handle_)); }
+    Probe(const Probe&) = delete;
+    Probe& operator=(const Probe&) = delete;
 
-    Result<HttpResult> run() {
-        TRY(auto target, parse_target(request_.url));
-        const auto first = target;
-        std::string url = request_.url;
-        std::string method = request_.method;
-        bool with_body = !request_.body.empty();
-        for (;;) {
-            TRY_VOID(hop(url, target, method, with_body, target.same_origin(first)));
-            char* next = nullptr;
-            ::curl_easy_getinfo(curl_.get(), CURLINFO_REDIRECT_URL, &next);
-            if (request_.max_redirects == 0 || next == nullptr) break;
-            if (result_.redirects == request_.max_redirects)
-                return fail(Code::unavailable, "net.too-many-redirects",
-                            {{"url", first.shown}, {"limit", std::to_string(request_.max_redirects)}});
-            ++result_.redirects;
-            url = next;
-            TRY(target, parse_target(url));
-            if (result_.status == 303 || ((result_.status == 301 || result_.status == 302) && method == "POST")) {
-                if (method != "HEAD") method = "GET";
-                with_body = false;
-            }
-            // A body may hold what only the first origin should see.
-            if (with_body && !target.same_origin(first))
-                return fail(Code::unavailable, "net.redirect-with-body", {{"url", target.shown}});
+    Result<void> begin() {
+        if (!handle_.easy) return fail(Code::internal, "net.no-memory");
+        if (!token(request_.method)) return fail(Code::invalid, "net.bad-method", {{"method", request_.method}});
+        url_ = request_.url;
+        method_ = request_.method;
+        with_body_ = !request_.body.empty();
+        TRY(target_, parse_target(url_));
+        first_ = target_;
+        return {};
+    }
+
+    // We look the name up ourselves: curl cannot tell "no such name" from "nobody could say". A proxy does its own.
+    bool looks_up() const { return request_.proxy.empty(); }
+    const Target& target() const { return target_; }
+    Family family() const { return request_.family; }
+
+    // `found` is empty when nothing was looked up.
+    Result<void> set_up(const std::vector<Address>& found, Duration lookup) {
+        result_.headers.clear();
+        result_.body.clear();
+        result_.body_bytes = 0;
+        result_.timings.lookup += lookup;
+        TRY(headers_, header_list(request_, target_.same_origin(first_)));
+        ::curl_easy_reset(curl());
+        if (!found.empty() && !target_.literal_ipv6) {
+            const auto entry = target_.host + ":" + std::to_string(target_.port) + ":" + join_addresses(found);
+            addresses_.reset(::curl_slist_append(nullptr, entry.c_str()));
+            set(CURLOPT_RESOLVE, addresses_.get());
         }
-        result_.final_url = target.shown;
+        words_[0] = '\0';
+        receiver_ = {&result_, request_.body_kept};
+        set(CURLOPT_ERRORBUFFER, words_);
+        set(CURLOPT_URL, url_.c_str());
+        set(CURLOPT_HTTPHEADER, headers_.get());
+        set(CURLOPT_HEADERDATA, &receiver_);
+        set(CURLOPT_WRITEDATA, &receiver_);
+        set(CURLOPT_SSL_CTX_FUNCTION, &on_tls);
+        set(CURLOPT_SSL_CTX_DATA, &receiver_);
+        configure(method_, with_body_);
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_.left()).count();
+        if (left == 0) return fail(Code::timeout, "net.connect-timeout", {{"url", target_.shown}});
+        set(CURLOPT_TIMEOUT_MS, static_cast<long>(std::min<std::int64_t>(left, 86'400'000)));
+        before_ = since_start();
+        return {};
+    }
+
+    CURL* curl() { return handle_.easy.get(); }
+
+    // True: there is another hop to make.
+    Result<bool> after(CURLcode code) {
+        if (code != CURLE_OK)
+            return curl_fault(
+                {curl(), target_.bare_host(), target_.shown, receiver_.tls_begun, receiver_.headers_too_large, words_},
+                code);
+        note();
+        char* next = nullptr;
+        ::curl_easy_getinfo(curl(), CURLINFO_REDIRECT_URL, &next);
+        if (request_.max_redirects == 0 || next == nullptr) return false;
+        if (result_.redirects == request_.max_redirects)
+            return fail(Code::unavailable, "net.too-many-redirects",
+                        {{"url", first_.shown}, {"limit", std::to_string(request_.max_redirects)}});
+        ++result_.redirects;
+        url_ = next;
+        TRY(target_, parse_target(url_));
+        if (result_.status == 303 || ((result_.status == 301 || result_.status == 302) && method_ == "POST")) {
+            if (method_ != "HEAD") method_ = "GET";
+            with_body_ = false;
+        }
+        // A body may hold what only the first origin should see.
+        if (with_body_ && !target_.same_origin(first_))
+            return fail(Code::unavailable, "net.redirect-with-body", {{"url", target_.shown}});
+        return true;
+    }
+
+    HttpResult finish() {
+        result_.final_url = target_.shown;
         result_.timings.total = since_start();
         return std::move(result_);
     }
@@ -305,49 +250,13 @@ class Probe {
   private:
     Duration since_start() const { return std::chrono::duration_cast<Duration>(Steady::now() - start_); }
 
-    Result<void> hop(const std::string& url, const Target& target, const std::string& method, bool with_body,
-                     bool own_origin) {
-        result_.headers.clear();
-        result_.body.clear();
-        result_.body_bytes = 0;
-        TRY(const auto headers, header_list(request_, own_origin));
-        List addresses;
-        ::curl_easy_reset(curl_.get());
-        // We look the name up ourselves: curl cannot tell "no such name" from "nobody could say". A proxy
-        // does its own.
-        if (request_.proxy.empty()) {
-            const auto begun = Steady::now();
-            TRY(const auto found, resolve(target.bare_host(), target.port, request_.family, deadline_));
-            result_.timings.lookup += std::chrono::duration_cast<Duration>(Steady::now() - begun);
-            if (!target.literal_ipv6) {
-                const auto entry = target.host + ":" + std::to_string(target.port) + ":" + join_addresses(found);
-                addresses.reset(::curl_slist_append(nullptr, entry.c_str()));
-                set(CURLOPT_RESOLVE, addresses.get());
-            }
-        }
-        char words[CURL_ERROR_SIZE] = "";
-        Receiver receiver{&result_, request_.body_kept};
-        set(CURLOPT_ERRORBUFFER, words);
-        set(CURLOPT_URL, url.c_str());
-        set(CURLOPT_HTTPHEADER, headers.get());
-        set(CURLOPT_HEADERDATA, &receiver);
-        set(CURLOPT_WRITEDATA, &receiver);
-        set(CURLOPT_SSL_CTX_FUNCTION, &on_tls);
-        set(CURLOPT_SSL_CTX_DATA, &receiver);
-        configure(method, with_body);
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_.left()).count();
-        if (left == 0) return fail(Code::timeout, "net.connect-timeout", {{"url", target.shown}});
-        set(CURLOPT_TIMEOUT_MS, static_cast<long>(std::min<std::int64_t>(left, 86'400'000)));
-
-        const auto before = since_start();
-        const auto code = ::curl_easy_perform(curl_.get());
-        if (code != CURLE_OK) return failure(curl_.get(), code, target, receiver, words);
-        return note(target, before);
-    }
-
     void configure(const std::string& method, bool with_body) {
         set(CURLOPT_NOSIGNAL, 1L);
         set(CURLOPT_QUICK_EXIT, 1L);
+        // Each hop connects anew: a connection that somebody else's probe has left says nothing of connecting now.
+        set(CURLOPT_FRESH_CONNECT, 1L);
+        set(CURLOPT_FORBID_REUSE, 1L);
+        set(CURLOPT_SSL_SESSIONID_CACHE, 0L);
         set(CURLOPT_PROTOCOLS_STR, "http,https");
         set(CURLOPT_FOLLOWLOCATION, 0L);
         set(CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
@@ -373,38 +282,46 @@ class Probe {
         if (method != "GET" || with_body) set(CURLOPT_CUSTOMREQUEST, method.c_str());
     }
 
-    Result<void> note(const Target& target, Duration before) {
-        auto* curl = curl_.get();
+    void note() {
+        auto* easy = curl();
         long status = 0;
-        ::curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+        ::curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
         result_.status = static_cast<int>(status);
         char* address = nullptr;
-        ::curl_easy_getinfo(curl, CURLINFO_PRIMARY_IP, &address);
+        ::curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address);
         result_.remote_address = address != nullptr ? address : "";
-        const auto looked_up = span_of(curl, CURLINFO_NAMELOOKUP_TIME_T);
-        const auto connected = span_of(curl, CURLINFO_CONNECT_TIME_T);
-        const auto secured = span_of(curl, CURLINFO_APPCONNECT_TIME_T);
+        const auto looked_up = span_of(easy, CURLINFO_NAMELOOKUP_TIME_T);
+        const auto connected = span_of(easy, CURLINFO_CONNECT_TIME_T);
+        const auto secured = span_of(easy, CURLINFO_APPCONNECT_TIME_T);
         auto& timings = result_.timings;
         if (connected > Duration(0)) timings.connect += positive(connected - looked_up);
         if (secured > Duration(0)) timings.tls += positive(secured - connected);
-        timings.first_byte = before + span_of(curl, CURLINFO_STARTTRANSFER_TIME_T);
+        timings.first_byte = before_ + span_of(easy, CURLINFO_STARTTRANSFER_TIME_T);
         long verify = X509_V_OK;
-        ::curl_easy_getinfo(curl, CURLINFO_SSL_VERIFYRESULT, &verify);
-        if (target.scheme == "https" && verify != X509_V_OK)
-            result_.tls_error = certificate_message(verify, target.bare_host());
-        return {};
+        ::curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verify);
+        if (target_.scheme == "https" && verify != X509_V_OK)
+            result_.tls_error = certificate_message(verify, target_.bare_host());
     }
 
     template <class T>
     void set(CURLoption option, T value) {
-        ::curl_easy_setopt(curl_.get(), option, value);
+        ::curl_easy_setopt(curl(), option, value);
     }
 
-    const HttpRequest& request_;
+    CurlLoop& curl_;
+    CurlHandle handle_;
+    HttpRequest request_;
     Deadline deadline_;
     Steady::time_point start_ = Steady::now();
-    Easy curl_{::curl_easy_init()};
     HttpResult result_;
+    // Of the hop that is being made; curl holds pointers to these.
+    Target first_, target_;
+    std::string url_, method_;
+    bool with_body_ = false;
+    List headers_, addresses_;
+    Receiver receiver_;
+    Duration before_{0};
+    char words_[CURL_ERROR_SIZE] = "";
 };
 
 }  // namespace
@@ -429,10 +346,30 @@ std::string url_for_display(const std::string& url) {
     return std::string(text);
 }
 
+boost::asio::awaitable<Result<HttpResult>> http_probe_on(Reactor& reactor, HttpRequest request, Deadline deadline) {
+    Probe probe(reactor.curl, std::move(request), deadline);
+    if (auto begun = probe.begin(); !begun) co_return std::unexpected(std::move(begun).error());
+    for (bool more = true; more;) {
+        std::vector<Address> addresses;
+        const auto begun = Steady::now();
+        if (probe.looks_up()) {
+            auto found = co_await reactor.lookups.find(probe.target().bare_host(), probe.target().port, probe.family(),
+                                                       deadline);
+            if (!found) co_return std::unexpected(std::move(found).error());
+            addresses = std::move(*found);
+        }
+        auto ready = probe.set_up(addresses, std::chrono::duration_cast<Duration>(Steady::now() - begun));
+        if (!ready) co_return std::unexpected(std::move(ready).error());
+        const auto code = co_await reactor.curl.perform(probe.curl());
+        const auto next = probe.after(code);
+        if (!next) co_return std::unexpected(next.error());
+        more = *next;
+    }
+    co_return probe.finish();
+}
+
 Result<HttpResult> http_probe(const HttpRequest& request, Deadline deadline) {
-    if (!curl_ready()) return fail(Code::internal, "net.no-memory");
-    if (!token(request.method)) return fail(Code::invalid, "net.bad-method", {{"method", request.method}});
-    return Probe(request, deadline).run();
+    return run_alone<HttpResult>([&](Reactor& reactor) { return http_probe_on(reactor, request, deadline); });
 }
 
 }  // namespace tilsyn::net

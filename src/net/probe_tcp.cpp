@@ -1,18 +1,25 @@
 #include "net/probe_tcp.hpp"
 
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <poll.h>
+#include "base/asio.hpp"
 
-#include <algorithm>
+#include <netinet/in.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <memory>
 #include <system_error>
 
-#include "net/fd.hpp"
+#include "net/probes.hpp"
 
 namespace tilsyn::net {
+namespace asio = boost::asio;
 namespace {
 
 using Steady = std::chrono::steady_clock;
+using Socket = std::shared_ptr<asio::generic::stream_protocol::socket>;
 
 TcpState state_of(int error) {
     switch (error) {
@@ -29,28 +36,26 @@ TcpState state_of(int error) {
 }
 
 // The errno of the attempt; ETIMEDOUT when the time is up.
-Result<int> connect_until(const Address& address, Deadline deadline) {
-    const Fd socket(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
-    if (socket.get() < 0) {
-        if (errno == EAFNOSUPPORT) return ENETUNREACH;  // this machine does not speak IPv6 at all
-        return fail(Code::io, "net.no-socket").detail(std::generic_category().message(errno));
-    }
-    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.length) == 0) return 0;
-    if (errno != EINPROGRESS) return errno;
-    for (;;) {
-        // Rounded up: poll() with the time rounded down would spin through the last millisecond.
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.left()).count();
-        pollfd waiting{socket.get(), POLLOUT, 0};
-        const int ready = ::poll(&waiting, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000)));
-        if (ready < 0 && errno != EINTR)
-            return fail(Code::io, "net.no-socket").detail(std::generic_category().message(errno));
-        if (ready > 0) break;
-        if (deadline.passed()) return ETIMEDOUT;
-    }
-    int error = 0;
-    socklen_t size = sizeof error;
-    if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
-    return error;
+asio::awaitable<Result<int>> connect_until(asio::io_context& io, Address address, Deadline deadline) {
+    const Socket socket = std::make_shared<asio::generic::stream_protocol::socket>(io);
+    boost::system::error_code error;
+    socket->open({address.family(), IPPROTO_TCP}, error);
+    if (error == boost::system::errc::address_family_not_supported)
+        co_return ENETUNREACH;  // this machine does not speak IPv6 at all
+    if (error) co_return fail(Code::io, "net.no-socket").detail(error.message());
+    bool late = false;
+    asio::steady_timer patience(io, deadline.at());
+    // The handler may run after this coroutine has ended: it holds the socket, and looks at `late` only in time.
+    patience.async_wait([socket, flag = &late](const boost::system::error_code& called_off) {
+        if (called_off || !socket->is_open()) return;
+        *flag = true;
+        socket->close();
+    });
+    const asio::generic::stream_protocol::endpoint there(&address.storage, address.length);
+    const auto [refused] = co_await socket->async_connect(there, asio::as_tuple(asio::use_awaitable));
+    boost::system::error_code ignored;
+    socket->close(ignored);
+    co_return late ? ETIMEDOUT : refused.value();
 }
 
 int telling(TcpState state) {  // the higher, the more it says about the far end
@@ -83,22 +88,24 @@ std::string_view to_string(TcpState state) {
     return "unreachable";
 }
 
-Result<TcpResult> tcp_probe(const std::string& host, std::uint16_t port, Deadline deadline, Family family) {
-    if (port == 0) return fail(Code::invalid, "net.bad-port");
+asio::awaitable<Result<TcpResult>> tcp_probe_on(Reactor& reactor, TcpRequest request, Deadline deadline) {
+    if (request.port == 0) co_return fail(Code::invalid, "net.bad-port");
     const auto start = Steady::now();
-    TRY(const auto addresses, resolve(host, port, family, deadline));
+    const auto addresses = co_await reactor.lookups.find(request.host, request.port, request.family, deadline);
+    if (!addresses) co_return std::unexpected(addresses.error());
     TcpResult result;
     result.lookup = std::chrono::duration_cast<Duration>(Steady::now() - start);
-    std::size_t left = addresses.size();
-    for (const auto& address : addresses) {
+    std::size_t left = addresses->size();
+    for (const auto& address : *addresses) {
         const auto begun = Steady::now();
         const auto share = Deadline::in(deadline.left() / static_cast<std::int64_t>(left--));
-        TRY(const int error, connect_until(address, share));
+        const auto error = co_await connect_until(reactor.io, address, share);
+        if (!error) co_return std::unexpected(error.error());
         TcpAttempt attempt;
         attempt.address = to_string(address);
-        attempt.state = state_of(error);
+        attempt.state = state_of(*error);
         attempt.took = std::chrono::duration_cast<Duration>(Steady::now() - begun);
-        if (error != 0) attempt.detail = std::generic_category().message(error);
+        if (*error != 0) attempt.detail = std::generic_category().message(*error);
         if (result.attempts.empty() || telling(attempt.state) > telling(result.state)) {
             result.state = attempt.state;
             result.address = attempt.address;
@@ -106,8 +113,13 @@ Result<TcpResult> tcp_probe(const std::string& host, std::uint16_t port, Deadlin
         }
         result.attempts.push_back(std::move(attempt));
         if (result.state == TcpState::open) break;
+        if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) break;
     }
-    return result;
+    co_return result;
+}
+
+Result<TcpResult> tcp_probe(const TcpRequest& request, Deadline deadline) {
+    return run_alone<TcpResult>([&](Reactor& reactor) { return tcp_probe_on(reactor, request, deadline); });
 }
 
 }  // namespace tilsyn::net

@@ -35,9 +35,14 @@ struct TcpResult {
     std::vector<TcpAttempt> attempts;  // every address tried, in order; stops at the first that is open
 };
 
+struct TcpRequest {
+    std::string host;
+    std::uint16_t port = 0;
+    Family family = Family::any;
+};
+
 // What is found is a result, not an error. Errors: those of resolve(), and io when the system gives no
 // socket. Each address gets an equal share of the time left, so that a dead one leaves time for the next.
-Result<TcpResult> tcp_probe(const std::string& host, std::uint16_t port, Deadline deadline,
-                            Family family = Family::any);
+Result<TcpResult> tcp_probe(const TcpRequest& request, Deadline deadline);
 
 }  // namespace tilsyn::net

@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 
 TEST(TcpProbe, FindsAnOpenPort) {
     const test::Listener listener([](test::Connection& c) { c.hang(); });
-    const auto result = tcp_probe("127.0.0.1", listener.port(), Deadline::in(5s));
+    const auto result = tcp_probe({"127.0.0.1", listener.port()}, Deadline::in(5s));
     ASSERT_TRUE(result);
     EXPECT_EQ(result->state, TcpState::open);
     EXPECT_EQ(result->address, "127.0.0.1");
@@ -20,7 +20,7 @@ TEST(TcpProbe, FindsAnOpenPort) {
 }
 
 TEST(TcpProbe, TellsARefusedPortApart) {
-    const auto result = tcp_probe("127.0.0.1", test::closed_port(), Deadline::in(5s));
+    const auto result = tcp_probe({"127.0.0.1", test::closed_port()}, Deadline::in(5s));
     ASSERT_TRUE(result);
     EXPECT_EQ(result->state, TcpState::refused);
     ASSERT_EQ(result->attempts.size(), 1u);
@@ -44,7 +44,7 @@ TEST(TcpProbe, TellsAFilteredPortApart) {
         (void)::connect(fill.back(), reinterpret_cast<sockaddr*>(&where), size);
     }
     const auto begun = std::chrono::steady_clock::now();
-    const auto result = tcp_probe("127.0.0.1", ntohs(where.sin_port), Deadline::in(150ms));
+    const auto result = tcp_probe({"127.0.0.1", ntohs(where.sin_port)}, Deadline::in(150ms));
     ASSERT_TRUE(result);
     EXPECT_EQ(result->state, TcpState::filtered);
     EXPECT_GE(std::chrono::steady_clock::now() - begun, 150ms);
@@ -55,7 +55,7 @@ TEST(TcpProbe, TellsAFilteredPortApart) {
 
 TEST(TcpProbe, TriesEveryAddressUntilOneIsOpen) {
     const test::Listener listener([](test::Connection& c) { c.hang(); });
-    const auto result = tcp_probe("localhost", listener.port(), Deadline::in(5s));
+    const auto result = tcp_probe({"localhost", listener.port()}, Deadline::in(5s));
     ASSERT_TRUE(result);
     EXPECT_EQ(result->state, TcpState::open);
     EXPECT_EQ(result->address, "127.0.0.1");
@@ -65,16 +65,16 @@ TEST(TcpProbe, TriesEveryAddressUntilOneIsOpen) {
 TEST(TcpProbe, SpeaksIpv6WhereThereIsSome) {
     const test::Listener listener([](test::Connection& c) { c.hang(); }, "::1");
     if (!listener.listening()) GTEST_SKIP() << "no IPv6 loopback here";
-    const auto result = tcp_probe("::1", listener.port(), Deadline::in(5s));
+    const auto result = tcp_probe({"::1", listener.port()}, Deadline::in(5s));
     ASSERT_TRUE(result);
     EXPECT_EQ(result->state, TcpState::open);
     EXPECT_EQ(result->address, "::1");
 }
 
 TEST(TcpProbe, RefusesWhatIsNoTarget) {
-    EXPECT_EQ(tcp_probe("127.0.0.1", 0, Deadline::in(1s)).error().message.key, "net.bad-port");
-    EXPECT_EQ(tcp_probe("", 80, Deadline::in(1s)).error().message.key, "net.bad-host");
-    EXPECT_EQ(tcp_probe(std::string("a\0b", 3), 80, Deadline::in(1s)).error().code, Code::invalid);
+    EXPECT_EQ(tcp_probe({"127.0.0.1", 0}, Deadline::in(1s)).error().message.key, "net.bad-port");
+    EXPECT_EQ(tcp_probe({"", 80}, Deadline::in(1s)).error().message.key, "net.bad-host");
+    EXPECT_EQ(tcp_probe({std::string("a\0b", 3), 80}, Deadline::in(1s)).error().code, Code::invalid);
 }
 
 TEST(Resolve, NamesTheHostThatIsNotThere) {

@@ -82,6 +82,10 @@ struct ParamFault {
     int column = 0;       // 1-based; 0: the parameter's own column
 };
 
+// A control of such a kind that is due at least this often is watched by the monitor: every answer is kept, and the
+// control log gets what changes and one entry an hour. A rarer one is a planned run like any other.
+inline constexpr Duration watched_up_to = std::chrono::minutes(10);
+
 struct KindSpec {
     std::string name;
     Text title;
@@ -93,6 +97,7 @@ struct KindSpec {
     std::vector<ParamSpec> params;
     Duration default_timeout = std::chrono::seconds(30);
     int max_concurrent = 8;
+    bool watched = false;  // asks one far end, and so can be asked by the second: see watched_up_to
     std::vector<ParamFault> (*validate)(const ParamValues&) = nullptr;
 };
 

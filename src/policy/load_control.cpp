@@ -50,8 +50,6 @@ void Loader::one_control(const Declared& declared) {
     if (cadence) control.cadence = *cadence;
     control.window = cursor.duration("window").value_or(Duration(0));
     control.max_age = cursor.duration("max_age");
-    control.retries = int(cursor.integer("retries").value_or(0));
-    control.retry_after = cursor.duration("retry_after").value_or(std::chrono::seconds(10));
     control.severity = parse_severity(cursor.text("severity")).value_or(Severity::medium);
     control.when_empty = cursor.text("when_empty") == "not_applicable" ? WhenEmpty::not_applicable : WhenEmpty::unknown;
     control.owner = cursor.text("owner");
@@ -61,7 +59,13 @@ void Loader::one_control(const Declared& declared) {
     procedure(cursor, control);
     const auto* kind = control_check(cursor, control);
     const bool person = kind != nullptr && kind->mode == Mode::person;
-    control.grace = cursor.duration("grace").value_or(person ? Duration(hours(7 * 24)) : Duration(hours(1)));
+    control.watched = kind != nullptr && kind->watched && control.cadence.form == Cadence::Form::interval &&
+                      control.cadence.interval <= watched_up_to;
+    control.retries = int(cursor.integer("retries").value_or(control.watched ? 2 : 0));
+    control.retry_after = cursor.duration("retry_after").value_or(std::chrono::seconds(control.watched ? 5 : 10));
+    control.grace = cursor.duration("grace").value_or(person            ? Duration(hours(7 * 24))
+                                                      : control.watched ? Duration(std::chrono::minutes(10))
+                                                                        : Duration(hours(1)));
     control.timeout = cursor.duration("timeout").value_or(kind != nullptr ? kind->default_timeout
                                                                           : Duration(std::chrono::seconds(30)));
     if (cadence && control.max_age && *control.max_age < typical_interval(*cadence))

@@ -83,6 +83,7 @@ struct Control {
     std::string procedure;  // path in the policy folder; internal, never published
     WhenEmpty when_empty = WhenEmpty::unknown;
     std::string kind;
+    bool watched = false;  // kind_spec.hpp, watched_up_to
     ParamValues params;
     std::string definition;  // canonical JSON of all the above: what control.define logs, what diff compares
     Position where;

@@ -208,8 +208,7 @@ struct Engine::Impl {
         workers.add(std::move(task));
     }
 
-    // --- one round of the dispatcher
-    // ----------------------------------------------------------------------------------
+    // --- one round of the dispatcher ---
     Result<void> watch_clock() {
         const auto wall = clock.now();
         const auto steady = clock.steady();
@@ -442,7 +441,7 @@ struct Engine::Impl {
         if (!now_plan) return result;
         TRY_VOID(sweep_missed(*now_plan));
         for (const auto& kind : now_plan->kinds) {
-            if (kind.collect == nullptr || (probes_only && kind.spec->mode == policy::Mode::batch)) continue;
+            if (!kind.by_machine() || (probes_only && kind.spec->mode == policy::Mode::batch)) continue;
             TRY(const auto next, claim_due(now_plan, kind, result.claimed));
             if (next) result.wait = std::clamp(Duration(*next - clock.now()), Duration(milliseconds(2)), result.wait);
         }
@@ -523,6 +522,9 @@ Result<void> Engine::join() {
 }
 
 Result<void> Engine::run_due(Deadline deadline, const std::function<void(std::int64_t, std::int64_t)>& progress) {
+    if (const auto now_plan = plan())
+        TRY_VOID(
+            impl_->committer.write([&](log::WriteContext& context) { return release_watched(context, *now_plan); }));
     // Rules over observations come after the probes that make them: on the first day they would otherwise find nothing.
     for (const bool probes_only : {true, false}) {
         impl_->probes_only = probes_only;
@@ -575,25 +577,6 @@ void Engine::stop(milliseconds drain) {
     });
     if (!left) impl_->tell(left.error());
     impl_->joined = false;
-}
-
-Result<std::int64_t> request_run(log::Committer& committer, const Plan& plan, std::string_view control,
-                                 std::string_view by) {
-    const auto* known = plan.control(control);
-    if (known == nullptr) return fail(Code::not_found, "schedule.no-control", {{"control", std::string(control)}});
-    std::int64_t count = 0;
-    TRY_VOID(committer.write([&](log::WriteContext& context) -> Result<void> {
-        const auto deadline = context.now() + known->window + known->grace;
-        TRY(count, context.db().execute("UPDATE subject_state SET planned_at = ?, deadline_at = ? WHERE control = ? "
-                                        "AND state = 0 AND planned_at > ?",
-                                        {to_micros(context.now()), to_micros(deadline), std::string(control),
-                                         to_micros(context.now())}));
-        if (count > 0)
-            context.append(
-                log::Entry("control.request").control(control).integer("count", count).private_text("by", by));
-        return {};
-    }));
-    return count;
 }
 
 }  // namespace tilsyn::schedule

@@ -60,8 +60,4 @@ class Engine {
     std::unique_ptr<Impl> impl_;
 };
 
-// Makes a control's waiting runs due now, as somebody asks for. Returns how many.
-Result<std::int64_t> request_run(log::Committer& committer, const Plan& plan, std::string_view control,
-                                 std::string_view by);
-
 }  // namespace tilsyn::schedule

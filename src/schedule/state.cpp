@@ -123,8 +123,14 @@ bool Plan::personal(const policy::Control& control) const {
     return declared != nullptr && declared->personal();
 }
 
+State Plan::resting(const policy::Control& control) const {
+    if (mode(control) == policy::Mode::person) return State::asked;
+    return control.watched ? State::watched : State::waiting;
+}
+
 Timestamp Plan::next(const policy::Control& control, std::string_view subject, Timestamp after,
                      std::optional<Timestamp> last_done) const {
+    if (control.watched) return after + watched_entry_every;
     return policy::next_planned(control.cadence, calendar, after, phase(control, subject), last_done);
 }
 
@@ -144,7 +150,10 @@ Result<SyncReport> sync(log::WriteContext& context, const Plan& plan, std::optio
         TRY(const auto known,
             db.one("SELECT kind, cadence, population FROM schedule_control WHERE control = ?", {control.id}));
         const bool changed = known && (known->text(0) != control.kind || known->text(1) != control.cadence.text);
-        const auto state = std::int64_t(plan.mode(control) == policy::Mode::person ? State::asked : State::waiting);
+        const auto state = std::int64_t(plan.resting(control));
+        if (control.watched)  // run once by hand (Engine::run_due) and cut off there, or planned by an older version
+            TRY_VOID(db.execute("UPDATE subject_state SET state = ? WHERE control = ? AND state = ?",
+                                {state, control.id, std::int64_t(State::waiting)}));
         std::string list;
         for (const auto& subject : wanted) {
             list += subject + "\n";
@@ -234,8 +243,9 @@ Result<void> record(log::WriteContext& context, const Plan& plan, std::span<cons
                               ? plan.next(control, outcome.subject, outcome.observed, outcome.observed)
                               : plan.next(control, outcome.subject, after);
         const auto deadline = deadline_of(control, next);
-        const auto fresh = control.max_age ? outcome.observed + *control.max_age : deadline;
-        states.push_back({std::int64_t(person ? State::asked : State::waiting), micros(next), micros(deadline), word,
+        // What is watched is looked at all the time, though the log is told only once an hour.
+        const auto fresh = control.max_age && !control.watched ? outcome.observed + *control.max_age : deadline;
+        states.push_back({std::int64_t(plan.resting(control)), micros(next), micros(deadline), word,
                           micros(outcome.observed), micros(outcome.planned), micros(fresh), index, control.id,
                           outcome.subject});
         followed.push_back({&control, outcome.subject, plan.personal(control), outcome.judgement.outcome});
@@ -276,7 +286,7 @@ Result<std::int64_t> record_missed(log::WriteContext& context, const Plan& plan,
         if (control == nullptr) continue;  // this node has not yet seen the policy that brought it; the next sync knows
         std::int64_t missed = 0, index = -1;
         Timestamp due = planned, first_unlisted{}, last = planned;
-        const auto interval = control->cadence.interval;
+        const auto interval = control->watched ? watched_entry_every : control->cadence.interval;
         while (deadline_of(*control, due) < now && missed < count_limit) {
             ++missed;
             last = due;
@@ -379,6 +389,25 @@ Result<std::int64_t> release_dead_node(log::WriteContext& context, const Plan& p
         "UPDATE subject_state SET state = 0, node = NULL WHERE control = ? AND subject = ?", rows));
     TRY_VOID(context.db().execute("DELETE FROM schedule_node WHERE node = ?", {std::string(node)}));
     return std::int64_t(rows.size());
+}
+
+Result<std::int64_t> request_run(log::Committer& committer, const Plan& plan, std::string_view control,
+                                 std::string_view by) {
+    const auto* known = plan.control(control);
+    if (known == nullptr) return fail(Code::not_found, "schedule.no-control", {{"control", std::string(control)}});
+    std::int64_t count = 0;
+    TRY_VOID(committer.write([&](log::WriteContext& context) -> Result<void> {
+        const auto deadline = context.now() + known->window + known->grace;
+        TRY(count, context.db().execute("UPDATE subject_state SET planned_at = ?, deadline_at = ? WHERE control = ? "
+                                        "AND state = 0 AND planned_at > ?",
+                                        {to_micros(context.now()), to_micros(deadline), std::string(control),
+                                         to_micros(context.now())}));
+        if (count > 0)
+            context.append(
+                log::Entry("control.request").control(control).integer("count", count).private_text("by", by));
+        return {};
+    }));
+    return count;
 }
 
 Result<void> create_views(db::Connection& connection) {

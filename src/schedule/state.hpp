@@ -17,6 +17,15 @@ namespace tilsyn::schedule {
 
 inline constexpr std::string_view company = "company";
 
+enum class State : std::int64_t {
+    waiting = 0,  // for planned_at
+    claimed = 1,  // by a node
+    asked = 2,    // a person (sign_off): never claimed
+    watched = 3,  // by the monitor, which asks at its own pace and records what changes: never claimed
+};
+// Of what is watched, the log gets an entry at least so often: planned_at is when the next one is due.
+inline constexpr Duration watched_entry_every = std::chrono::hours(1);
+
 // Everything a run needs to know, fixed while a policy is in force. Shared between threads, never changed.
 struct Plan {
     policy::Policy policy;
@@ -31,14 +40,10 @@ struct Plan {
     // Intervals are spread by it; the subjects of a batch control share one phase, so that they run together.
     std::uint64_t phase(const policy::Control& control, std::string_view subject) const;
     bool personal(const policy::Control& control) const;  // its subjects' ids are kept out of the log
+    State resting(const policy::Control& control) const;  // the state of its rows between two runs
+    // The next planned run; of what is watched, when the next entry is due.
     Timestamp next(const policy::Control& control, std::string_view subject, Timestamp after,
                    std::optional<Timestamp> last_done = std::nullopt) const;
-};
-
-enum class State : std::int64_t {
-    waiting = 0,  // for planned_at
-    claimed = 1,  // by a node
-    asked = 2,    // a person (sign_off): never claimed
 };
 
 struct SyncReport {
@@ -81,6 +86,23 @@ Result<std::vector<Claim>> claim(log::WriteContext& context, std::string_view ki
 Result<void> hand_back(log::WriteContext& context, std::string_view node, std::span<const Claim> claims);
 // A node that died: what it had claimed is logged as interrupted and is due again.
 Result<std::int64_t> release_dead_node(log::WriteContext& context, const Plan& plan, std::string_view node);
+
+// Makes a control's waiting runs due now, as somebody asks for. Returns how many.
+Result<std::int64_t> request_run(log::Committer& committer, const Plan& plan, std::string_view control,
+                                 std::string_view by);
+
+// --- what is watched ----------------------------------------------------------------------------------------------
+struct Watched {
+    const policy::Control* control = nullptr;  // of the plan
+    checks::Subject subject;
+    std::string outcome;  // the latest that was recorded; empty: none
+    Timestamp entry_due{};
+};
+// Every (control, subject) that the monitor asks, with its register row.
+Result<std::vector<Watched>> watched(db::Connection& connection, const Plan& plan);
+// Makes those that have not been asked for as long as their control says a planned run, for once: for a caller that
+// runs what is due and has no monitor.
+Result<void> release_watched(log::WriteContext& context, const Plan& plan);
 
 std::span<const db::Migration> migrations();
 Result<void> create_views(db::Connection& connection);

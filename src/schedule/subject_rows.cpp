@@ -41,4 +41,37 @@ Result<std::map<std::string, registers::Fields>> load_rows(db::Connection& conne
     return rows;
 }
 
+Result<std::vector<Watched>> watched(db::Connection& connection, const Plan& plan) {
+    std::vector<Watched> out;
+    std::vector<Claim> pairs;
+    for (const auto& control : plan.policy.controls) {
+        if (!control.watched) continue;
+        TRY_VOID(
+            connection.each("SELECT subject, outcome, planned_at FROM subject_state WHERE control = ? ORDER BY subject",
+                            std::array<db::Value, 1>{control.id}, [&](const db::Row& row) -> Result<bool> {
+                                out.push_back({&control, {row.text(0), {}}, row.text(1), row.time(2)});
+                                pairs.push_back({control.id, row.text(0), {}, 1});
+                                return true;
+                            }));
+    }
+    TRY(const auto rows, load_rows(connection, pairs));
+    for (auto& pair : out)
+        if (const auto row = rows.find(pair.subject.id); row != rows.end()) pair.subject.fields = row->second;
+    return out;
+}
+
+Result<void> release_watched(log::WriteContext& context, const Plan& plan) {
+    std::vector<std::vector<db::Value>> rows;
+    const auto now = to_micros(context.now());
+    for (const auto& control : plan.policy.controls)
+        if (control.watched)
+            rows.push_back({std::int64_t(State::waiting), now, now, control.id, std::int64_t(State::watched),
+                            now - control.cadence.interval.count()});
+    return context.db().execute_each(
+        "UPDATE subject_state SET state = ?, planned_at = CASE WHEN planned_at > ? THEN ? ELSE planned_at END WHERE "
+        "control = ? AND state = ? AND (observed_at IS NULL "
+        "OR observed_at <= ?)",
+        rows);
+}
+
 }  // namespace tilsyn::schedule

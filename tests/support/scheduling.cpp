@@ -102,10 +102,12 @@ policy::Control control(const std::string& id, const std::string& kind, const st
     return made;
 }
 
-Schedule::Schedule(const db::Location& where, const Clock& time) : location(where), clock(&time) {
+Schedule::Schedule(const db::Location& where, const Clock& time, std::span<const db::Migration> more)
+    : location(where), clock(&time) {
     connection = db::open(location, db::Access::read_write).value();
     std::vector<db::Migration> all;
-    for (const auto list : {log::migrations(), registers::migrations(), findings::migrations(), schedule::migrations()})
+    for (const auto list :
+         {log::migrations(), registers::migrations(), findings::migrations(), schedule::migrations(), more})
         all.insert(all.end(), list.begin(), list.end());
     const auto migrated = db::migrate(*connection, all, clock->now());
     if (!migrated) throw std::runtime_error(migrated.error().detail);

@@ -27,7 +27,8 @@ policy::Control control(const std::string& id, const std::string& kind, const st
 // Opens and migrates; the caller adds controls and register rows, then calls plan() and sync().
 class Schedule {
   public:
-    explicit Schedule(const db::Location& location, const Clock& clock);
+    // `more`: tables of a slice that stands on the schedule.
+    Schedule(const db::Location& location, const Clock& clock, std::span<const db::Migration> more = {});
     void add_rows(const std::string& register_name, int count, const std::string& prefix = "s");  // ids s00000 ...
     std::shared_ptr<const schedule::Plan> use(std::vector<policy::Control> controls);  // makes the plan and syncs
     std::unique_ptr<schedule::Engine> engine(const schedule::EngineOptions& options = {},

@@ -44,6 +44,7 @@ const policy::KindSpec& spec() {
             "øjeblik."};
         s.default_timeout = std::chrono::seconds(20);
         s.max_concurrent = 32;
+        s.watched = true;
         s.params = {
             {.name = "url",
              .type = ParamType::text,
@@ -126,31 +127,23 @@ nlohmann::json seen_of(const net::HttpResult& result, const policy::ParamValues&
     return seen;
 }
 
-Facts probe(const CollectRequest& request, const Subject& subject) {
-    const auto& params = request.control->params;
-    auto url = substitute(params.get("url").text, subject);
-    if (!url) return {{}, url.error().message};
+Result<net::Probe> prepare(const policy::Control& control, const Subject& subject) {
+    const auto& params = control.params;
     net::HttpRequest http;
-    http.url = std::move(*url);
+    TRY(http.url, substitute(params.get("url").text, subject));
     http.method = params.get("method").text;
     http.max_redirects = params.get("follow_redirects").boolean ? most_redirects : 0;
     if (params.has("body_contains") || params.has("body_lacks")) http.body_kept = body_searched;
-    const auto result = net::http_probe(http, probe_deadline(request.deadline));
-    Facts facts;
-    if (result) {
-        facts.seen = seen_of(*result, params);
-    } else if (our_own(result.error(), *request.environment)) {
-        facts.not_measured = result.error().message;
-    } else {
-        facts.seen = {{"url", net::url_for_display(http.url)}, {"error", to_json(result.error().message)}};
-    }
-    return facts;
+    return http;
 }
 
-Result<std::vector<Facts>> collect(const CollectRequest& request) {
-    std::vector<Facts> all;
-    for (const auto& subject : request.subjects) all.push_back(probe(request, subject));
-    return all;
+Facts facts(const policy::Control& control, const net::Probe& probe, const net::Answer& answer,
+            const Environment& environment) {
+    const auto& result = std::get<Result<net::HttpResult>>(answer);
+    if (result) return {seen_of(*result, control.params), {}};
+    if (our_own(result.error(), environment)) return {{}, result.error().message};
+    const auto& url = std::get<net::HttpRequest>(probe).url;
+    return {{{"url", net::url_for_display(url)}, {"error", to_json(result.error().message)}}, {}};
 }
 
 struct Verdict {
@@ -195,7 +188,7 @@ Judgement judge(const policy::Control& control, const Facts& facts, Timestamp) {
 }  // namespace
 
 const Kind& http_kind() {
-    static const Kind kind{&spec(), collect, judge};
+    static const Kind kind{.spec = &spec(), .judge = judge, .prepare = prepare, .facts = facts};
     return kind;
 }
 

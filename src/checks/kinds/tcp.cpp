@@ -48,6 +48,7 @@ const policy::KindSpec& spec() {
             "en afvisning og intet svar, for i begge tilfælde kan intet nås herfra."};
         s.default_timeout = std::chrono::seconds(10);
         s.max_concurrent = 32;
+        s.watched = true;
         s.params = {
             {.name = "host",
              .type = ParamType::text,
@@ -77,19 +78,24 @@ const policy::KindSpec& spec() {
     return made;
 }
 
-Facts probe(const CollectRequest& request, const Subject& subject) {
-    const auto& params = request.control->params;
-    const auto host = substitute(params.get("host").text, subject);
-    if (!host) return {{}, host.error().message};
-    const auto port = substitute(params.get("port").text, subject);
-    if (!port) return {{}, port.error().message};
-    const auto number = port_of(*port);
-    if (!number) return {{}, msg("checks.bad-port", {{"port", *port}})};
-    const auto probed = net::tcp_probe(*host, *number, probe_deadline(request.deadline));
+Result<net::Probe> prepare(const policy::Control& control, const Subject& subject) {
+    net::TcpRequest tcp;
+    TRY(tcp.host, substitute(control.params.get("host").text, subject));
+    TRY(const auto port, substitute(control.params.get("port").text, subject));
+    const auto number = port_of(port);
+    if (!number) return fail(Code::invalid, "checks.bad-port", {{"port", port}});
+    tcp.port = *number;
+    return tcp;
+}
+
+Facts facts(const policy::Control&, const net::Probe& probe, const net::Answer& answer,
+            const Environment& environment) {
+    const auto& asked = std::get<net::TcpRequest>(probe);
+    const auto& probed = std::get<Result<net::TcpResult>>(answer);
     Facts facts;
-    facts.seen = {{"host", *host}, {"port", *number}};
+    facts.seen = {{"host", asked.host}, {"port", asked.port}};
     if (!probed) {
-        if (our_own(probed.error(), *request.environment)) return {{}, probed.error().message};
+        if (our_own(probed.error(), environment)) return {{}, probed.error().message};
         facts.seen["error"] = to_json(probed.error().message);
         return facts;
     }
@@ -100,14 +106,8 @@ Facts probe(const CollectRequest& request, const Subject& subject) {
     for (const auto& attempt : probed->attempts)
         facts.seen["attempts"].push_back(
             {{"address", attempt.address}, {"state", to_string(attempt.state)}, {"took_us", attempt.took.count()}});
-    if (probed->state == net::TcpState::unreachable) facts.seen["network"] = has_network(request.environment->root);
+    if (probed->state == net::TcpState::unreachable) facts.seen["network"] = has_network(environment.root);
     return facts;
-}
-
-Result<std::vector<Facts>> collect(const CollectRequest& request) {
-    std::vector<Facts> all;
-    for (const auto& subject : request.subjects) all.push_back(probe(request, subject));
-    return all;
 }
 
 Judgement judged(Outcome outcome, Message why, const nlohmann::json& seen) {
@@ -148,7 +148,7 @@ Judgement judge(const policy::Control& control, const Facts& facts, Timestamp) {
 }  // namespace
 
 const Kind& tcp_kind() {
-    static const Kind kind{&spec(), collect, judge};
+    static const Kind kind{.spec = &spec(), .judge = judge, .prepare = prepare, .facts = facts};
     return kind;
 }
 

@@ -1,0 +1,66 @@
+#include "monitor/writer.hpp"
+
+namespace tilsyn::monitor {
+
+Writer::Writer(log::Committer& committer, std::string node, std::size_t most_pending, Post post, Report report)
+    : committer_(committer),
+      node_(std::move(node)),
+      most_pending_(most_pending),
+      post_(std::move(post)),
+      report_(std::move(report)) {}
+
+void Writer::add(const SampleOf& sample) {
+    if (pending_.samples.size() >= most_pending_) {
+        if (lost_++ % 100'000 == 0 && report_)
+            report_(fail(Code::busy, "monitor.results-lost", {{"count", std::to_string(most_pending_)}}).error);
+        return;
+    }
+    pending_.samples.push_back(sample);
+}
+
+void Writer::send() {
+    if (under_way_ || (!again_ && pending_.empty())) return;
+    auto batch = std::move(again_);
+    if (!batch) {
+        batch = std::make_shared<Batch>(std::exchange(pending_, {}));
+        batch->id = next_id_++;
+    }
+    under_way_ = true;
+    committer_.submit([this, batch](log::WriteContext& context) { return write(context, *batch); },
+                      [this, batch, life = life_](Result<void> result) {
+                          post_([this, batch, life, result = std::move(result)] {
+                              under_way_ = false;
+                              if (life == life_) done(result, batch);
+                          });
+                      });
+}
+
+// Whoever has the lease writes: a process that was paused, and declared dead, finds here that it is.
+Result<void> Writer::write(log::WriteContext& context, const Batch& batch) const {
+    TRY(const bool mine, holds_lease(context.db(), node_));
+    if (!mine) return fail(Code::conflict, "monitor.lease-lost");
+    TRY_VOID(write_results(context.db(), batch.id, batch.samples, batch.spans));
+    for (std::size_t start = 0; start < batch.told.size();) {  // nearly always one plan
+        std::vector<schedule::Outcome> outcomes;
+        auto end = start;
+        for (; end < batch.told.size() && batch.told[end].plan == batch.told[start].plan; ++end)
+            outcomes.push_back(batch.told[end].outcome);
+        TRY_VOID(schedule::record(context, *batch.told[start].plan, outcomes));
+        start = end;
+    }
+    return {};
+}
+
+void Writer::done(const Result<void>& result, std::shared_ptr<Batch> batch) {
+    if (result) return;
+    if (report_) report_(result.error());
+    if (result.error().code != Code::conflict) again_ = std::move(batch);  // the next tick tries again
+}
+
+void Writer::drop() {
+    pending_ = {};
+    again_.reset();
+    ++life_;
+}
+
+}  // namespace tilsyn::monitor
