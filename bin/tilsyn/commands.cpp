@@ -61,7 +61,7 @@ const cli::Table& table() {
         cli::Table commands;
         for (auto part : {data_commands(), serve_commands(), policy_commands(), register_commands(),
                           sign_off_commands(), follow_commands(), log_commands(), evidence_commands(),
-                          witness_commands(), backup_commands(), alert_commands(), keeping_commands(), meta_commands()})
+                          witness_commands(), backup_commands(), alert_commands(), uptime_commands(), keeping_commands(), meta_commands()})
             commands.insert(commands.end(), std::make_move_iterator(part.begin()), std::make_move_iterator(part.end()));
         return commands;
     }();

@@ -22,6 +22,7 @@ cli::Table evidence_commands();  // evidence, verify
 cli::Table witness_commands();   // witness
 cli::Table backup_commands();    // backup ..., restore
 cli::Table alert_commands();     // alerts
+cli::Table uptime_commands();    // uptime
 cli::Table keeping_commands();   // key
 cli::Table meta_commands();      // completion, man
 

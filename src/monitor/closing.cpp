@@ -15,7 +15,7 @@ constexpr std::size_t targets_at_once = 100;
 
 Closing::Closing(log::Committer& committer, std::string node, Retention retention,
                  std::shared_ptr<const schedule::Plan> plan, std::int64_t up_to, Timestamp now,
-                 std::vector<HourOf> hours, Post post, Report report)
+                 std::vector<HourOf> hours, bool first, Post post, Report report)
     : committer_(committer),
       node_(std::move(node)),
       retention_(retention),
@@ -27,23 +27,19 @@ Closing::Closing(log::Committer& committer, std::string node, Retention retentio
     std::ranges::sort(hours_, {}, [](const HourOf& hour) { return std::pair(hour.target, hour.hour); });
     for (const auto& hour : hours_)
         if (targets_.empty() || targets_.back() != hour.target) targets_.push_back(hour.target);
-    days_ = days_over(now);
+    days_ = days_over(now, first);
 }
 
-// The days of the company's clock that these hours belong to and that are over; and yesterday, whose last hours may
-// have been closed by a process that stopped before it came to this.
-std::vector<Closing::Day> Closing::days_over(Timestamp now) const {
+std::vector<Closing::Day> Closing::days_over(Timestamp now, bool yesterday_too) const {
     const auto& zone = plan_->calendar.zone();
-    const auto date_of = [&](std::int64_t hour) {
-        return std::chrono::sys_days(zone.local(from_micros(hour * ms_an_hour * 1000)).date);
-    };
     const auto today = std::chrono::sys_days(zone.local(now).date);
-    std::set<std::chrono::sys_days> over{today - std::chrono::days(1)};
+    std::set<std::chrono::sys_days> over;
+    if (yesterday_too) over.insert(today - std::chrono::days(1));
     std::set<std::int64_t> seen;
-    for (const auto& hour : hours_)
-        if (seen.insert(hour.hour).second && date_of(hour.hour) < today) over.insert(date_of(hour.hour));
-    if (seen.empty() || date_of(*seen.rbegin()) == date_of(*seen.rbegin() + 1)) {
-        if (over.size() == 1) return {};  // in the middle of a day
+    for (const auto& hour : hours_) {
+        if (!seen.insert(hour.hour).second) continue;
+        const auto day = std::chrono::sys_days(zone.local(from_micros(hour.hour * ms_an_hour * 1000)).date);
+        if (day < today) over.insert(day);
     }
     std::vector<Day> days;
     for (const auto day : over) {

@@ -19,10 +19,11 @@ class Closing : public std::enable_shared_from_this<Closing> {
   public:
     using Post = std::function<void(std::function<void()>)>;  // onto the loop, from any thread
     using Report = std::function<void(const Error&)>;
-    // Hours up to and including `up_to`; `hours` is what there is of them, by target and hour.
+    // Hours up to and including `up_to`; `hours` is what there is of them. `first`: of this process; yesterday's rows
+    // are made again, because the one before may have stopped between its last hour and them.
     Closing(log::Committer& committer, std::string node, Retention retention,
             std::shared_ptr<const schedule::Plan> plan, std::int64_t up_to, Timestamp now, std::vector<HourOf> hours,
-            Post post, Report report);
+            bool first, Post post, Report report);
 
     void start() { step(); }
     bool done() const { return done_; }
@@ -36,7 +37,7 @@ class Closing : public std::enable_shared_from_this<Closing> {
     void step();
     void submit(log::Committer::Change change, std::function<void()> then);
     Result<void> seal(log::WriteContext& context) const;
-    std::vector<Day> days_over(Timestamp now) const;
+    std::vector<Day> days_over(Timestamp now, bool yesterday_too) const;
 
     log::Committer& committer_;
     std::string node_;

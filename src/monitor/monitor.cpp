@@ -70,6 +70,7 @@ struct Monitor::Impl {
     bool stopping = false;
     std::unique_ptr<Writer> writer;
     std::shared_ptr<Closing> closing;  // of the last hours, done or under way
+    bool first_closing = true;
     std::vector<HourOf> left_hours;    // of targets that are no longer watched
 
     mutable std::mutex mutex;  // guards `shown` and `stopped`
@@ -77,15 +78,31 @@ struct Monitor::Impl {
     MonitorStats shown, counted;
     bool stopped = false;
 
+    // What a commit has to say may come when this monitor is gone.
+    struct Gate {
+        std::mutex mutex;
+        net::Loop* loop = nullptr;
+    };
+    std::shared_ptr<Gate> gate = std::make_shared<Gate>();
+
     net::Loop loop;  // last: its thread uses everything above
 
     Impl(log::Committer& c, db::Pool& r, checks::Environment e, const Clock& k, MonitorOptions o, Report p)
         : committer(c), readers(r), environment(std::move(e)), clock(k), options(std::move(o)), report(std::move(p)) {
         environment.clock = &clock;
-        writer = std::make_unique<Writer>(
-            committer, options.node, options.most_pending,
-            [this](std::function<void()> work) { loop.post(std::move(work)); }, report);
+        gate->loop = &loop;
+        writer = std::make_unique<Writer>(committer, options.node, options.most_pending, post(), report);
         loop.post([this] { begin(); });
+    }
+    ~Impl() {
+        const std::scoped_lock lock(gate->mutex);
+        gate->loop = nullptr;
+    }
+    Writer::Post post() const {
+        return [g = gate](std::function<void()> work) {
+            const std::scoped_lock lock(g->mutex);
+            if (g->loop != nullptr) g->loop->post(std::move(work));
+        };
     }
 
     // --- time
@@ -110,7 +127,7 @@ struct Monitor::Impl {
             held_from = next_tick;
             held_to = now;
         }
-        writer->send();
+        writer->send(now, stopping);
         if (now >= next_second) {
             next_second = now + seconds(1);
             each_second(now);
@@ -281,8 +298,8 @@ struct Monitor::Impl {
         }
         if (due.empty() || !plan) return;
         closing = std::make_shared<Closing>(
-            committer, options.node, options.retention, plan, up_to, wall, std::move(due),
-            [this](std::function<void()> work) { loop.post(std::move(work)); }, report);
+            committer, options.node, options.retention, plan, up_to, wall, std::move(due), std::exchange(first_closing, false),
+            post(), report);
         closing->start();
     }
 

@@ -1,6 +1,10 @@
 #include "monitor/writer.hpp"
 
 namespace tilsyn::monitor {
+namespace {
+// A transaction costs as much as ten probes; what a process that is killed has not written is no longer than this.
+constexpr auto together = std::chrono::milliseconds(500);
+}  // namespace
 
 Writer::Writer(log::Committer& committer, std::string node, std::size_t most_pending, Post post, Report report)
     : committer_(committer),
@@ -18,17 +22,20 @@ void Writer::add(const SampleOf& sample) {
     pending_.samples.push_back(sample);
 }
 
-void Writer::send() {
+void Writer::send(std::chrono::steady_clock::time_point now, bool all) {
     if (under_way_ || (!again_ && pending_.empty())) return;
+    if (!all && pending_.told.empty() && now < next_send_) return;
+    next_send_ = now + together;
     auto batch = std::move(again_);
     if (!batch) {
         batch = std::make_shared<Batch>(std::exchange(pending_, {}));
         batch->id = next_id_++;
     }
     under_way_ = true;
-    committer_.submit([this, batch](log::WriteContext& context) { return write(context, *batch); },
-                      [this, batch, life = life_](Result<void> result) {
-                          post_([this, batch, life, result = std::move(result)] {
+    // The commit may come to its end when nobody is here any more: it touches nothing of this object but on the loop.
+    committer_.submit([node = node_, batch](log::WriteContext& context) { return write(context, node, *batch); },
+                      [this, post = post_, batch, life = life_](Result<void> result) {
+                          post([this, batch, life, result = std::move(result)] {
                               under_way_ = false;
                               if (life == life_) done(result, batch);
                           });
@@ -36,8 +43,8 @@ void Writer::send() {
 }
 
 // Whoever has the lease writes: a process that was paused, and declared dead, finds here that it is.
-Result<void> Writer::write(log::WriteContext& context, const Batch& batch) const {
-    TRY(const bool mine, holds_lease(context.db(), node_));
+Result<void> Writer::write(log::WriteContext& context, const std::string& node, const Batch& batch) {
+    TRY(const bool mine, holds_lease(context.db(), node));
     if (!mine) return fail(Code::conflict, "monitor.lease-lost");
     TRY_VOID(write_results(context.db(), batch.id, batch.samples, batch.spans));
     for (std::size_t start = 0; start < batch.told.size();) {  // nearly always one plan

@@ -1,6 +1,7 @@
 // What has been seen, on its way into the database: gathered while the last batch is being committed, in order, kept
 // and tried again while the database cannot take it. Lives on the loop; only the commit itself happens elsewhere.
 #pragma once
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,7 +27,8 @@ class Writer {
     void add(const SampleOf& sample);
     void add(const SpanOf& span) { pending_.spans.push_back(span); }
     void add(Told told) { pending_.told.push_back(std::move(told)); }
-    void send();  // what is pending, unless a batch is under way
+    // What is pending, unless a batch is under way: news at once, results alone twice a second.
+    void send(std::chrono::steady_clock::time_point now, bool all = false);
     void drop();  // the lease is lost: what is pending is another's to see
     bool busy() const { return under_way_ || again_ || !pending_.empty(); }
     std::int64_t pending() const { return std::int64_t(pending_.samples.size()); }
@@ -40,7 +42,7 @@ class Writer {
         std::vector<Told> told;
         bool empty() const { return samples.empty() && spans.empty() && told.empty(); }
     };
-    Result<void> write(log::WriteContext& context, const Batch& batch) const;
+    static Result<void> write(log::WriteContext& context, const std::string& node, const Batch& batch);
     void done(const Result<void>& result, std::shared_ptr<Batch> batch);
 
     log::Committer& committer_;
@@ -51,6 +53,7 @@ class Writer {
     Batch pending_;
     std::shared_ptr<Batch> again_;  // was not taken; goes first
     bool under_way_ = false;
+    std::chrono::steady_clock::time_point next_send_{};
     std::int64_t next_id_ = 1, lost_ = 0;
     std::uint64_t life_ = 0;  // a batch of before the lease was lost is nobody's
 };

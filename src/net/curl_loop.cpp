@@ -1,7 +1,9 @@
 #include "net/curl_loop.hpp"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <utility>
 
 namespace tilsyn::net {
 namespace asio = boost::asio;
@@ -79,6 +81,15 @@ int CurlLoop::on_timer(CURLM*, long milliseconds, void* self) {
     auto& loop = *static_cast<CurlLoop*>(self);
     if (milliseconds < 0) {
         loop.timer_.cancel();
+        return 0;
+    }
+    if (milliseconds == 0) {  // at once: no timer, which would cost a call of the system to set
+        loop.timer_.cancel();
+        if (!std::exchange(loop.at_once_, true))
+            asio::post(loop.io_, [&loop] {
+                loop.at_once_ = false;
+                loop.act(CURL_SOCKET_TIMEOUT, 0);
+            });
         return 0;
     }
     loop.timer_.expires_after(std::chrono::milliseconds(milliseconds));

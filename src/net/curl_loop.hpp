@@ -47,6 +47,7 @@ class CurlLoop {
     boost::asio::steady_timer timer_;
     Readiness readiness_;
     std::vector<CurlHandle> spare_;
+    bool at_once_ = false;  // curl has asked to be called, and will be
     CURLM* multi_;
 };
 
