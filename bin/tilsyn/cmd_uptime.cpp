@@ -30,19 +30,20 @@ json time_in_ms(const Figures& one, double quantile) {
 
 json as_json(const Figures& one) {
     const auto& up = one.uptime;
-    json out{{"control", one.control},
-             {"subject", one.subject},
-             {"method", monitor::uptime_method},
-             {"watched_since", format_utc_seconds(from_micros(one.since * 1000))},
-             {"period_ms", up.period},
-             {"measured_ms", up.measured},
-             {"down_ms", {{"at_least", up.down_lo}, {"at_most", up.down_hi}}},
-             {"outages", up.outages},
-             {"longest_outage_ms", up.longest},
-             {"results", {{"up", one.up}, {"down", one.down}, {"unmeasured", one.unmeasured}}},
-             {"answer_ms", {{"p50", time_in_ms(one, 0.5)}, {"p95", time_in_ms(one, 0.95)}, {"p99", time_in_ms(one, 0.99)}}},
-             {"uptime", nullptr},
-             {"down_since", nullptr}};
+    json out{
+        {"control", one.control},
+        {"subject", one.subject},
+        {"method", monitor::uptime_method},
+        {"watched_since", format_utc_seconds(from_micros(one.since * 1000))},
+        {"period_ms", up.period},
+        {"measured_ms", up.measured},
+        {"down_ms", {{"at_least", up.down_lo}, {"at_most", up.down_hi}}},
+        {"outages", up.outages},
+        {"longest_outage_ms", up.longest},
+        {"results", {{"up", one.up}, {"down", one.down}, {"unmeasured", one.unmeasured}}},
+        {"answer_ms", {{"p50", time_in_ms(one, 0.5)}, {"p95", time_in_ms(one, 0.95)}, {"p99", time_in_ms(one, 0.99)}}},
+        {"uptime", nullptr},
+        {"down_since", nullptr}};
     if (up.known()) out["uptime"] = {{"middle", up.share()}, {"at_least", up.share_lo()}, {"at_most", up.share_hi()}};
     if (one.down_since) out["down_since"] = format_utc(from_micros(*one.down_since * 1000));
     return out;
@@ -57,13 +58,14 @@ std::string as_csv(const std::vector<Figures>& all) {
         return out + "\"";
     };
     std::string out =
-        "control,subject,method,period_ms,measured_ms,down_at_least_ms,down_at_most_ms,outages,longest_outage_ms,up,down,"
+        "control,subject,method,period_ms,measured_ms,down_at_least_ms,down_at_most_ms,outages,longest_outage_ms,up,"
+        "down,"
         "unmeasured,p50_ms,p95_ms,p99_ms\r\n";
     for (const auto& one : all) {
         out += cell(one.control) + "," + cell(one.subject);
-        for (const auto value : {std::int64_t{monitor::uptime_method}, one.uptime.period, one.uptime.measured,
-                                 one.uptime.down_lo, one.uptime.down_hi, one.uptime.outages, one.uptime.longest, one.up,
-                                 one.down, one.unmeasured})
+        for (const auto value :
+             {std::int64_t{monitor::uptime_method}, one.uptime.period, one.uptime.measured, one.uptime.down_lo,
+              one.uptime.down_hi, one.uptime.outages, one.uptime.longest, one.up, one.down, one.unmeasured})
             out += "," + std::to_string(value);
         for (const double q : {0.5, 0.95, 0.99}) {
             const auto time = one.times.quantile(q);

@@ -59,9 +59,10 @@ int carry_out(const std::vector<std::string>& arguments, const cli::Terminal& te
 const cli::Table& table() {
     static const auto all = [] {
         cli::Table commands;
-        for (auto part : {data_commands(), serve_commands(), policy_commands(), register_commands(),
-                          sign_off_commands(), follow_commands(), log_commands(), evidence_commands(),
-                          witness_commands(), backup_commands(), alert_commands(), uptime_commands(), keeping_commands(), meta_commands()})
+        for (auto part :
+             {data_commands(), serve_commands(), policy_commands(), register_commands(), sign_off_commands(),
+              follow_commands(), log_commands(), evidence_commands(), witness_commands(), backup_commands(),
+              alert_commands(), uptime_commands(), keeping_commands(), meta_commands()})
             commands.insert(commands.end(), std::make_move_iterator(part.begin()), std::make_move_iterator(part.end()));
         return commands;
     }();

@@ -249,7 +249,8 @@ Result<void> App::use_policy(policy::Loaded loaded) {
 Result<void> App::make_views() {
     const auto service = registers();
     const auto& catalogue = service->catalogue();
-    const std::string mark = std::string(version) + "|" + (plan() ? plan()->policy.hash : "");
+    const std::string mark =
+        std::string(version) + "|" + std::to_string(migrations().size()) + "|" + (plan() ? plan()->policy.hash : "");
     TRY(const auto connection, db::open(location_, db::Access::read_write));
     TRY(const auto made, setting(*connection, "views"));
     if (made == mark) return {};
@@ -258,6 +259,7 @@ Result<void> App::make_views() {
     TRY_VOID(policy::create_views(*connection));
     TRY_VOID(findings::create_views(*connection));
     TRY_VOID(schedule::create_views(*connection));
+    TRY_VOID(monitor::create_views(*connection));
     TRY_VOID(set_setting(*connection, "views", mark));
     return transaction.commit();
 }

@@ -62,16 +62,17 @@ Result<std::vector<Figures>> figures(db::Connection& connection, const Period& p
     for (auto& [id, one] : all) {
         // Days that are over have a row each; the hours after the last of them, and what is not closed yet, are added.
         auto hours_from = hour_of(from);
-        TRY_VOID(connection.each("SELECT day, up, down, unmeasured, sketch FROM monitor_day WHERE target = ? AND day >= ? "
-                                 "AND day <= ? ORDER BY day",
-                                 std::array<db::Value, 3>{id, sys_days(period.first).time_since_epoch().count(),
-                                                          sys_days(period.last).time_since_epoch().count()},
-                                 [&](const db::Row& row) -> Result<bool> {
-                                     const sys_days day{std::chrono::days(row.integer(0))};
-                                     hours_from = hour_of(ms(begin_of(day + std::chrono::days(1))));
-                                     TRY_VOID(add(one, row, 1));
-                                     return true;
-                                 }));
+        TRY_VOID(
+            connection.each("SELECT day, up, down, unmeasured, sketch FROM monitor_day WHERE target = ? AND day >= ? "
+                            "AND day <= ? ORDER BY day",
+                            std::array<db::Value, 3>{id, sys_days(period.first).time_since_epoch().count(),
+                                                     sys_days(period.last).time_since_epoch().count()},
+                            [&](const db::Row& row) -> Result<bool> {
+                                const sys_days day{std::chrono::days(row.integer(0))};
+                                hours_from = hour_of(ms(begin_of(day + std::chrono::days(1))));
+                                TRY_VOID(add(one, row, 1));
+                                return true;
+                            }));
         TRY_VOID(connection.each(
             "SELECT up, down, unmeasured, sketch FROM monitor_hour WHERE target = ? AND hour >= ? AND hour < ?",
             std::array<db::Value, 3>{id, hours_from, hour_of(to)}, [&](const db::Row& row) -> Result<bool> {

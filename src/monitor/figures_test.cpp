@@ -37,7 +37,10 @@ class Stored : public testing::TestWithParam<db::Engine> {
         for (auto at = begin; at < end; at += 30'000) {
             if (random() % (down ? 10 : 3000) == 0) down = !down;
             if (random() % 20'000 == 0) at += 20 * 60'000;
-            const Sample sample{at, down ? Seen::down : random() % 900 == 0 ? Seen::unmeasured : Seen::up,
+            const Sample sample{at,
+                                down                  ? Seen::down
+                                : random() % 900 == 0 ? Seen::unmeasured
+                                                      : Seen::up,
                                 std::uint32_t(random() % 100'000)};
             raw_.push_back(sample);
             hours[hour_of(at)].add(sample);
@@ -61,7 +64,7 @@ class Stored : public testing::TestWithParam<db::Engine> {
         ASSERT_TRUE(write_hours(db, closed));
         ASSERT_TRUE(write_hours(db, closed)) << "again, as after a lost connection";
         ASSERT_TRUE(forget_tail(db, open_hours - 1));
-        for (auto day = std::chrono::sys_days(copenhagen().local(from).date); ; day += std::chrono::days(1)) {
+        for (auto day = std::chrono::sys_days(copenhagen().local(from).date);; day += std::chrono::days(1)) {
             const auto first = hour(day), last = hour(day + std::chrono::days(1));
             if (last > open_hours) break;
             ASSERT_TRUE(write_day(db, std::vector<TargetId>{1}, day.time_since_epoch().count(), first, last));
@@ -82,7 +85,8 @@ class Stored : public testing::TestWithParam<db::Engine> {
         const auto one = found(period, now);
         const auto from = to_micros(copenhagen().utc_of({period.first, 0s})) / 1000;
         const auto to =
-            to_micros(copenhagen().utc_of({Date(std::chrono::sys_days(period.last) + std::chrono::days(1)), 0s})) / 1000;
+            to_micros(copenhagen().utc_of({Date(std::chrono::sys_days(period.last) + std::chrono::days(1)), 0s})) /
+            1000;
         Sketch times;
         std::int64_t count[3] = {};
         for (const auto& sample : raw_)

@@ -71,7 +71,7 @@ struct Monitor::Impl {
     std::unique_ptr<Writer> writer;
     std::shared_ptr<Closing> closing;  // of the last hours, done or under way
     bool first_closing = true;
-    std::vector<HourOf> left_hours;    // of targets that are no longer watched
+    std::vector<HourOf> left_hours;  // of targets that are no longer watched
 
     mutable std::mutex mutex;  // guards `shown` and `stopped`
     std::condition_variable changed;
@@ -297,9 +297,8 @@ struct Monitor::Impl {
                 if (hour <= up_to) due.push_back({id, hour, samples.bytes()});
         }
         if (due.empty() || !plan) return;
-        closing = std::make_shared<Closing>(
-            committer, options.node, options.retention, plan, up_to, wall, std::move(due), std::exchange(first_closing, false),
-            post(), report);
+        closing = std::make_shared<Closing>(committer, options.node, options.retention, plan, up_to, wall,
+                                            std::move(due), std::exchange(first_closing, false), post(), report);
         closing->start();
     }
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "crypto/hash.hpp"
+#include "db/views.hpp"
 #include "monitor/varint.hpp"
 
 namespace tilsyn::monitor {
@@ -215,6 +216,21 @@ Result<Recovered> recover(db::Connection& connection) {
                                  return true;
                              }));
     return out;
+}
+
+Result<void> create_views(db::Connection& connection) {
+    const auto moment = [&](const std::string& column, std::string_view name) {
+        return db::moment_as_text(connection.engine(), "(" + column + " * 1000)") + " AS " + std::string(name);
+    };
+    TRY_VOID(db::replace_view(connection, "watched",
+                              "SELECT control, subject, " + moment("since", "since") + " FROM monitor_target"));
+    return db::replace_view(
+        connection, "watched_spans",
+        "SELECT t.control, t.subject, CASE WHEN s.state = 1 THEN 'down' ELSE 'unmeasured' END AS state, " +
+            moment("s.from_lo", "began_after") + ", " + moment("s.from_hi", "began_by") + ", " +
+            moment("s.to_lo", "ended_after") + ", " + moment("s.to_hi", "ended_by") +
+            ", s.open AS is_open, (s.to_lo - s.from_hi) / 1000 AS seconds_at_least, (s.to_hi - s.from_lo) / 1000 AS "
+            "seconds_at_most FROM monitor_span s JOIN monitor_target t ON t.id = s.target");
 }
 
 }  // namespace tilsyn::monitor

@@ -79,5 +79,7 @@ struct Recovered {
 Result<Recovered> recover(db::Connection& connection);
 
 std::span<const db::Migration> migrations();
+// watched and watched_spans, for the queries of policies.
+Result<void> create_views(db::Connection& connection);
 
 }  // namespace tilsyn::monitor

@@ -212,9 +212,12 @@ std::span<const KeySpec> keys() {
              .min = 0,
              .max = 10,
              .example = "2",
-             .help = {
-                 "How many times a check that could not be made is tried again; every attempt is logged.",
-                 "Hvor mange gange en kontrol, der ikke kunne udføres, prøves igen; hvert forsøg føres i loggen."}});
+             .help = {"How many times a check that failed or could not be made is tried again; every attempt is "
+                      "logged. Of a "
+                      "watched control: how many further looks a change needs; 2 unless set.",
+                      "Hvor mange gange en kontrol, der fejlede eller ikke kunne udføres, prøves igen; hvert forsøg "
+                      "føres i loggen. "
+                      "For en overvåget kontrol: hvor mange eftersyn en ændring kræver; 2, hvis intet er angivet."}});
         add({.scope = Scope::control,
              .name = "retry_after",
              .type = duration,
@@ -222,7 +225,8 @@ std::span<const KeySpec> keys() {
              .min = 1,
              .max = 86400,
              .example = "\"10s\"",
-             .help = {"How long to wait between attempts.", "Hvor længe der ventes mellem forsøgene."}});
+             .help = {"How long to wait between attempts; 5 s for a watched control unless set.",
+                      "Hvor længe der ventes mellem forsøgene; 5 s for en overvåget kontrol, hvis intet er angivet."}});
         add({.scope = Scope::control,
              .name = "owner",
              .type = role_id,
