@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
@@ -15,12 +17,17 @@ namespace {
 using monitor::Figures;
 using nlohmann::json;
 
-// Never rounded up to 100 %: what is not whole is not shown as if it were.
+// Cut, not rounded: what is not whole is not shown as if it were.
 std::string percent(double share, Lang lang) {
-    const auto cut = std::floor(share * 1e5 + 1e-9) / 1e3;
+    const auto cut = std::floor(share * 1e5 + 1e-6) / 1e3;
     auto text = fmt::format("{:.3f}", cut);
     if (lang == Lang::da) std::ranges::replace(text, '.', ',');
     return text + " %";
+}
+
+// Rounded up, as what is uncertain should be.
+double uncertain(const monitor::Uptime& up) {
+    return std::ceil((up.share_hi() - up.share_lo()) / 2 * 1e5 - 1e-6) / 1e5;
 }
 
 json time_in_ms(const Figures& one, double quantile) {
@@ -112,21 +119,22 @@ Result<int> uptime(cli::Invocation& call) {
         call.out() << call.tr("cli.uptime-none") << "\n";
         return 0;
     }
-    cli::Columns columns({call.tr("cli.head-service"), call.tr("cli.head-uptime"), call.tr("cli.head-between"),
-                          call.tr("cli.head-measured"), call.tr("cli.head-outages"), call.tr("cli.head-longest"),
-                          "p50 ms", "p95 ms", "p99 ms"});
+    std::map<std::string, int> controls;  // of each subject
+    for (const auto& one : all) ++controls[one.subject];
+    cli::Columns columns({call.tr("cli.head-service"), call.tr("cli.head-uptime"), "±", call.tr("cli.head-measured"),
+                          call.tr("cli.head-outages"), call.tr("cli.head-longest"), "p50 ms", "p95 ms", "p99 ms"});
     for (const auto& one : all) {
         const auto& up = one.uptime;
         const auto time = [&](double q) {
             const auto value = one.times.quantile(q);
             return value ? fmt::format("{:.1f}", double(*value) / 1000) : std::string("-");
         };
-        columns.add({one.control + (one.subject == "company" ? "" : " " + one.subject),
-                     up.known() ? percent(up.share(), call.lang) : call.tr("cli.uptime-unknown"),
-                     up.known() ? percent(up.share_lo(), call.lang) + " - " + percent(up.share_hi(), call.lang) : "",
-                     percent(up.coverage(), call.lang), std::to_string(up.outages),
-                     up.longest > 0 ? humanize(Duration(up.longest * 1000), call.lang) : "", time(0.5), time(0.95),
-                     time(0.99)});
+        const bool plain = one.subject != "company" && controls[one.subject] == 1;
+        const auto name = plain ? one.subject : one.control + (one.subject == "company" ? "" : " " + one.subject);
+        columns.add({name, up.known() ? percent(up.share(), call.lang) : call.tr("cli.uptime-unknown"),
+                     up.known() ? percent(uncertain(up), call.lang) : "", percent(up.coverage(), call.lang),
+                     std::to_string(up.outages), up.longest > 0 ? humanize(Duration(up.longest * 1000), call.lang) : "",
+                     time(0.5), time(0.95), time(0.99)});
     }
     call.out() << columns.render(call.terminal) << call.tr("cli.uptime-method") << "\n";
     return 0;

@@ -235,6 +235,8 @@ Result<void> serve(App& app, const ServeOptions& options, StopSignal& stop) {
         close();
         return joined;
     }
+    // Rules over what is watched find it known, also when they are the first that runs.
+    if (const auto watched = watch.refresh(app.plan()); !watched) log_error("monitor", watched.error());
     engine.start();
     log_event(Level::info, "service.start",
               {{"version", std::string(version)},

@@ -27,7 +27,7 @@ class Stored : public testing::TestWithParam<db::Engine> {
     void live(Timestamp from, int days, std::uint64_t seed) {
         auto& db = *schedule_.connection;
         ASSERT_TRUE(target_ids(db, std::vector<std::pair<std::string, std::string>>{{"web", "company"}},
-                               to_micros(from) / 1000));
+                               std::vector<std::int64_t>{to_micros(from) / 1000}));
         std::mt19937_64 random(seed);
         SpanTracker tracker(70'000);
         std::map<std::int64_t, SampleWriter> hours;

@@ -388,13 +388,16 @@ Result<void> Monitor::refresh(std::shared_ptr<const schedule::Plan> plan) {
         }
     }
     std::vector<std::pair<std::string, std::string>> fresh;
-    for (const auto& watched : news.watched)
-        if (!impl.ids.contains({watched.control->id, watched.subject.id}))
-            fresh.emplace_back(watched.control->id, watched.subject.id);
+    std::vector<std::int64_t> since;  // the end of its first turn: by then it has been asked once
+    for (const auto& watched : news.watched) {
+        if (impl.ids.contains({watched.control->id, watched.subject.id})) continue;
+        fresh.emplace_back(watched.control->id, watched.subject.id);
+        since.push_back(ms(impl.clock.now() + watched.control->cadence.interval));
+    }
     if (!fresh.empty()) {
         std::vector<TargetId> ids;
         TRY_VOID(impl.committer.write([&](log::WriteContext& context) -> Result<void> {
-            TRY(ids, target_ids(context.db(), fresh, ms(context.now())));
+            TRY(ids, target_ids(context.db(), fresh, since));
             return {};
         }));
         for (std::size_t i = 0; i < fresh.size(); ++i) impl.ids[fresh[i]] = ids[i];

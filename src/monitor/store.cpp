@@ -71,7 +71,7 @@ Result<bool> holds_lease(db::Connection& connection, const std::string& node) {
 
 Result<std::vector<TargetId>> target_ids(db::Connection& connection,
                                          std::span<const std::pair<std::string, std::string>> pairs,
-                                         std::int64_t now_ms) {
+                                         std::span<const std::int64_t> since_ms) {
     std::map<std::pair<std::string, std::string>, TargetId> known;
     TargetId next = 1;
     TRY_VOID(
@@ -82,9 +82,10 @@ Result<std::vector<TargetId>> target_ids(db::Connection& connection,
         }));
     std::vector<TargetId> ids;
     std::vector<std::vector<db::Value>> added;
-    for (const auto& pair : pairs) {
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+        const auto& pair = pairs[i];
         const auto [place, fresh] = known.try_emplace(pair, next);
-        if (fresh) added.push_back({next++, pair.first, pair.second, now_ms});
+        if (fresh) added.push_back({next++, pair.first, pair.second, since_ms[i]});
         ids.push_back(place->second);
     }
     TRY_VOID(

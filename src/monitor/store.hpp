@@ -35,10 +35,11 @@ using TargetId = std::int64_t;
 Result<bool> take_lease(db::Connection& connection, const std::string& node);
 Result<bool> holds_lease(db::Connection& connection, const std::string& node);
 
-// Makes rows for pairs that have none, which are looked at from now on; all ids, in order.
+// Makes rows for pairs that have none, which have been looked at by `since_ms`: what was before is no part of any
+// figure. All ids, in order.
 Result<std::vector<TargetId>> target_ids(db::Connection& connection,
                                          std::span<const std::pair<std::string, std::string>> controls_and_subjects,
-                                         std::int64_t now_ms);
+                                         std::span<const std::int64_t> since_ms);
 
 struct SampleOf {
     TargetId target = 0;

@@ -384,7 +384,7 @@ struct Engine::Impl {
                 unknown.push_back(std::move(claim));
                 continue;
             }
-            checks::Subject subject{claim.subject, std::move((*rows)[claim.subject])};
+            checks::Subject subject{claim.subject, (*rows)[claim.subject]};  // a copy: other controls look at it, too
             const bool batch = kind.spec->mode == policy::Mode::batch;
             auto& run = batch ? batches[{control->id, claim.planned}]
                               : batches[{claim.control + "\n" + claim.subject, claim.planned}];

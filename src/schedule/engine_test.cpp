@@ -53,6 +53,14 @@ TEST_P(Running, EverySubjectIsLookedAtOnceEachTime) {
     EXPECT_EQ(log::verify_all(*schedule_.connection)->size, schedule_.number("SELECT size FROM log_head"));
 }
 
+TEST_P(Running, EveryControlOfASubjectSeesItsRow) {
+    schedule_.add_rows("servers", 20);
+    schedule_.use({control("a", "null", "1h", "servers"), control("b", "null", "1h", "servers")});
+    run();
+    EXPECT_EQ(count("outcome = 'pass'"), 40);
+    EXPECT_EQ(count("outcome = 'fail'"), 0);
+}
+
 TEST_P(Running, WhatWasClaimedAndCouldNotBeReadIsRunAllTheSame) {
     schedule_.add_rows("servers", 50);
     schedule_.use({control("a", "null", "1h", "servers")});

@@ -18,7 +18,11 @@ std::map<std::string, int> seen;
 std::vector<checks::Facts> facts(const checks::CollectRequest& request) {
     ++looks;
     std::vector<checks::Facts> result(request.subjects.size());
-    for (std::size_t i = 0; i < result.size(); ++i) result[i].seen["subject"] = request.subjects[i].id;
+    for (std::size_t i = 0; i < result.size(); ++i) {
+        const auto& subject = request.subjects[i];
+        result[i].seen["subject"] = subject.id;
+        result[i].seen["row"] = subject.id == schedule::company || subject.fields.contains("id");
+    }
     return result;
 }
 checks::Judgement judged(checks::Outcome outcome) {
@@ -26,8 +30,8 @@ checks::Judgement judged(checks::Outcome outcome) {
     judgement.outcome = outcome;
     return judgement;
 }
-checks::Judgement pass(const policy::Control&, const checks::Facts&, Timestamp) {
-    return judged(checks::Outcome::pass);
+checks::Judgement pass(const policy::Control&, const checks::Facts& f, Timestamp) {
+    return judged(f.seen.value("row", true) ? checks::Outcome::pass : checks::Outcome::fail);
 }
 checks::Judgement never(const policy::Control&, const checks::Facts&, Timestamp) {
     return judged(checks::Outcome::fail);

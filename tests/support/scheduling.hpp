@@ -14,8 +14,9 @@
 
 namespace tilsyn::test {
 
-// Kinds: "null" passes at once; "flaky" fails until its second look at a subject; "broken" always fails; "hang" waits
-// for release_hanging(); "ask" is signed by a person; "many" is a batch that fails subjects whose id ends in 7.
+// Kinds: "null" passes at once, if the register's row is at hand; "flaky" fails until its second look at a subject;
+// "broken" always fails; "hang" waits for release_hanging(); "ask" is signed by a person; "many" is a batch that fails
+// subjects whose id ends in 7.
 std::span<const checks::Kind> made_up_kinds();
 void hold_hanging();
 void release_hanging();
