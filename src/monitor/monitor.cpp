@@ -22,6 +22,7 @@ constexpr auto tick_every = milliseconds(100);
 constexpr auto own_delay = milliseconds(250);  // a thread that is held up so long misses answers that came in time
 constexpr auto clock_tolerance = milliseconds(5);
 constexpr auto close_after = seconds(60);  // an hour is closed so long after its end: late answers belong to it
+constexpr auto read_again = seconds(60);
 constexpr auto close_again = seconds(10);  // after a failure
 
 std::int64_t ms(Timestamp t) {
@@ -59,6 +60,9 @@ struct Monitor::Impl {
     // refresh()'s alone.
     std::map<std::pair<std::string, std::string>, TargetId> ids;
     bool leads = false;
+    std::shared_ptr<const schedule::Plan> known_plan;
+    std::int64_t known_changes = 0;
+    Steady::time_point read_again{};
 
     // The loop's alone.
     std::unordered_map<TargetId, Target> targets;
@@ -178,7 +182,7 @@ struct Monitor::Impl {
     void arm(Target& target, Timestamp when) {
         loop.at(steady_of(when), [this, id = target.id, turn = ++target.turn] {
             const auto found = targets.find(id);
-            if (found == targets.end() || found->second.turn != turn || stopping) return;
+            if (found == targets.end() || found->second.turn != turn || found->second.asking || stopping) return;
             if (asking >= std::int64_t(options.most_at_once))
                 waiting.push_back(id);
             else
@@ -380,8 +384,14 @@ Result<void> Monitor::refresh(std::shared_ptr<const schedule::Plan> plan) {
         return {};
     }
     Impl::News news{plan, {}, {}, {}};
+    std::int64_t changes = 0;
     {
         TRY(const auto reader, impl.readers.get());
+        // The rows are read again when a register has changed; and now and then all the same.
+        TRY(const auto row, reader->one("SELECT coalesce(max(sequence), 0) FROM register_change"));
+        changes = row ? row->integer(0) : 0;
+        const bool same = impl.leads && plan == impl.known_plan && changes == impl.known_changes;
+        if (same && Steady::now() < impl.read_again) return {};
         TRY(news.watched, schedule::watched(*reader, *plan));
         if (!impl.leads) {
             TRY(news.recovered, recover(*reader));
@@ -404,6 +414,9 @@ Result<void> Monitor::refresh(std::shared_ptr<const schedule::Plan> plan) {
     }
     for (const auto& watched : news.watched) news.ids.push_back(impl.ids[{watched.control->id, watched.subject.id}]);
     impl.leads = true;
+    impl.known_plan = plan;
+    impl.known_changes = changes;
+    impl.read_again = Steady::now() + read_again;
     impl.loop.post(
         [this, shared = std::make_shared<Impl::News>(std::move(news))] { impl_->adopt(std::move(*shared)); });
     return {};
