@@ -93,6 +93,7 @@ struct Monitor::Impl {
 
     Impl(log::Committer& c, db::Pool& r, checks::Environment e, const Clock& k, MonitorOptions o, Report p)
         : committer(c), readers(r), environment(std::move(e)), clock(k), options(std::move(o)), report(std::move(p)) {
+        options.most_at_once = std::min(options.most_at_once, net::room_for_probes());
         environment.clock = &clock;
         gate->loop = &loop;
         writer = std::make_unique<Writer>(committer, options.node, options.most_pending, post(), report);
@@ -258,9 +259,9 @@ struct Monitor::Impl {
 
     // The control log hears of it.
     void tell(Target& target, bool news) {
+        if (!target.said) return;  // nothing has been seen yet that agrees with what the log says: soon
         const auto now = wall_of(Steady::now());
         target.entry_due = now + schedule::watched_entry_every;
-        if (!target.said) return;  // nothing has been seen yet that agrees with what the log says
         schedule::Outcome outcome{.control = target.control,
                                   .subject = target.subject.id,
                                   .planned = now,

@@ -1,9 +1,12 @@
 #include "monitor/writer.hpp"
 
+#include <utility>
+
 namespace tilsyn::monitor {
 namespace {
 // A transaction costs as much as ten probes; what a process that is killed has not written is no longer than this.
 constexpr auto together = std::chrono::milliseconds(500);
+constexpr auto again_after = std::chrono::seconds(1);  // what the database did not take
 }  // namespace
 
 Writer::Writer(log::Committer& committer, std::string node, std::size_t most_pending, Post post, Report report)
@@ -24,7 +27,7 @@ void Writer::add(const SampleOf& sample) {
 
 void Writer::send(std::chrono::steady_clock::time_point now, bool all) {
     if (under_way_ || (!again_ && pending_.empty())) return;
-    if (!all && pending_.told.empty() && now < next_send_) return;
+    if (!all && (again_ || pending_.told.empty()) && now < next_send_) return;
     next_send_ = now + together;
     auto batch = std::move(again_);
     if (!batch) {
@@ -59,9 +62,15 @@ Result<void> Writer::write(log::WriteContext& context, const std::string& node, 
 }
 
 void Writer::done(const Result<void>& result, std::shared_ptr<Batch> batch) {
-    if (result) return;
-    if (report_) report_(result.error());
-    if (result.error().code != Code::conflict) again_ = std::move(batch);  // the next tick tries again
+    if (result) {
+        trouble_.clear();
+        return;
+    }
+    if (report_ && result.error().message.key != std::exchange(trouble_, result.error().message.key))
+        report_(result.error());  // once, not once a second
+    if (result.error().code == Code::conflict) return;
+    again_ = std::move(batch);
+    next_send_ = std::chrono::steady_clock::now() + again_after;
 }
 
 void Writer::drop() {

@@ -54,6 +54,7 @@ class Writer {
     std::shared_ptr<Batch> again_;  // was not taken; goes first
     bool under_way_ = false;
     std::chrono::steady_clock::time_point next_send_{};
+    std::string trouble_;  // the last error that was reported, until it is over
     std::int64_t next_id_ = 1, lost_ = 0;
     std::uint64_t life_ = 0;  // a batch of before the lease was lost is nobody's
 };

@@ -2,6 +2,9 @@
 
 #include "base/asio.hpp"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -36,6 +39,19 @@ Answer failed(std::size_t which) {
 
 }  // namespace
 
+std::size_t room_for_probes() {
+    constexpr rlim_t others = 512;  // connections, databases, files
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 256;
+    if (limit.rlim_cur < limit.rlim_max) {
+        auto more = limit;
+        more.rlim_cur = std::min<rlim_t>(limit.rlim_max, 1 << 20);
+        if (more.rlim_cur > limit.rlim_cur && ::setrlimit(RLIMIT_NOFILE, &more) == 0) limit = more;
+    }
+    // Two each: a name that has both kinds of address is tried by both.
+    return std::size_t(std::max<rlim_t>(limit.rlim_cur, others + 128) - others) / 2;
+}
+
 Answer carry_out(const Probe& probe, Deadline deadline) {
     if (const auto* http = std::get_if<HttpRequest>(&probe)) return http_probe(*http, deadline);
     return tcp_probe(std::get<TcpRequest>(probe), deadline);
@@ -56,6 +72,11 @@ struct Loop::Impl {
         for (auto& timer : timers) timer.cancel();
         // Each ends at its next step, and takes its signal off the list only then.
         for (auto& signal : under_way) signal.emit(asio::cancellation_type::terminal);
+        leave_if_done();
+    }
+    // Look-ups that were given up may wait for their servers for seconds: nobody waits for them.
+    void leave_if_done() {
+        if (ending && under_way.empty()) reactor.io.stop();
     }
 };
 
@@ -91,7 +112,7 @@ void Loop::start(const Probe& probe, Deadline deadline, std::function<void(Answe
                    asio::bind_cancellation_slot(signal->slot(), [impl, signal, which, done = std::move(done)](
                                                                     std::exception_ptr thrown, Answer answer) {
                        impl->under_way.erase(signal);
-                       if (impl->ending) return;
+                       if (impl->ending) return impl->leave_if_done();
                        if (thrown) answer = failed(which);
                        done(std::move(answer));
                    }));

@@ -14,6 +14,10 @@ namespace tilsyn::net {
 using Probe = std::variant<HttpRequest, TcpRequest>;
 using Answer = std::variant<Result<HttpResult>, Result<TcpResult>>;  // of the alternative that was asked
 
+// Raises the limit of open files as far as the system lets it. Returns how many probes may be under way without meeting
+// it: beyond it a probe would fail for want of a socket, which curl does not tell from a service that is away.
+std::size_t room_for_probes();
+
 Answer carry_out(const Probe& probe, Deadline deadline);  // for callers that wait
 
 class Loop {
