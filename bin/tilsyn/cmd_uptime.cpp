@@ -10,6 +10,7 @@
 #include "commands.hpp"
 #include "monitor/figures.hpp"
 #include "output.hpp"
+#include "registers/csv.hpp"
 
 namespace tilsyn::commands {
 namespace {
@@ -56,31 +57,24 @@ json as_json(const Figures& one) {
     return out;
 }
 
-// RFC 4180. The names are those of the JSON.
 std::string as_csv(const std::vector<Figures>& all) {
-    const auto cell = [](std::string_view text) {
-        if (text.find_first_of(",\"\r\n") == text.npos) return std::string(text);
-        std::string out = "\"";
-        for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-        return out + "\"";
-    };
-    std::string out =
-        "control,subject,method,period_ms,measured_ms,down_at_least_ms,down_at_most_ms,outages,longest_outage_ms,up,"
-        "down,"
-        "unmeasured,p50_ms,p95_ms,p99_ms\r\n";
+    registers::CsvWriter writer(registers::CsvStyle::plain);
+    writer.row(std::vector<std::string>{"control", "subject", "method", "period_ms", "measured_ms", "down_at_least_ms",
+                                        "down_at_most_ms", "outages", "longest_outage_ms", "up", "down", "unmeasured",
+                                        "p50_ms", "p95_ms", "p99_ms"});
     for (const auto& one : all) {
-        out += cell(one.control) + "," + cell(one.subject);
+        std::vector<std::string> cells{one.control, one.subject};
         for (const auto value :
              {std::int64_t{monitor::uptime_method}, one.uptime.period, one.uptime.measured, one.uptime.down_lo,
               one.uptime.down_hi, one.uptime.outages, one.uptime.longest, one.up, one.down, one.unmeasured})
-            out += "," + std::to_string(value);
+            cells.push_back(std::to_string(value));
         for (const double q : {0.5, 0.95, 0.99}) {
             const auto time = one.times.quantile(q);
-            out += "," + (time ? fmt::format("{:.2f}", double(*time) / 1000) : std::string());
+            cells.push_back(time ? fmt::format("{:.2f}", double(*time) / 1000) : std::string());
         }
-        out += "\r\n";
+        writer.row(cells);
     }
-    return out;
+    return writer.take();
 }
 
 Result<monitor::Period> period_of(const cli::Invocation& call, const Zone& zone, Timestamp now) {

@@ -116,11 +116,16 @@ void of_database(Exposition& out, App& app) {
     out.sample({}, up ? 1 : 0);
 }
 
-void of_engine(Exposition& out, const schedule::EngineStats& stats) {
-    const auto counter = [&](std::string_view name, std::string_view help, std::int64_t value) {
-        out.family(name, "counter", help);
+// A family of one sample without labels.
+auto single(Exposition& out, std::string_view type) {
+    return [&out, type](std::string_view name, std::string_view help, std::int64_t value) {
+        out.family(name, type, help);
         out.sample({}, double(value));
     };
+}
+
+void of_engine(Exposition& out, const schedule::EngineStats& stats) {
+    const auto counter = single(out, "counter");
     counter("tilsyn_runs_total", "Runs with a final outcome, by this process.", stats.runs);
     counter("tilsyn_attempts_total", "Attempts, retries included.", stats.attempts);
     counter("tilsyn_runs_missed_total", "Planned runs that nobody made, as this process found.", stats.missed);
@@ -146,10 +151,7 @@ void of_engine(Exposition& out, const schedule::EngineStats& stats) {
 }
 
 void of_watch(Exposition& out, const monitor::MonitorStats& stats) {
-    const auto gauge = [&](std::string_view name, std::string_view help, std::int64_t value) {
-        out.family(name, "gauge", help);
-        out.sample({}, double(value));
-    };
+    const auto gauge = single(out, "gauge");
     gauge("tilsyn_watch_leading", "1 when it is this process that watches the services.", stats.leading);
     gauge("tilsyn_watch_targets", "Pairs of control and subject that are watched.", stats.targets);
     gauge("tilsyn_watch_probes_under_way", "Probes under way.", stats.asking);

@@ -37,6 +37,7 @@ struct Judgement {
     Outcome outcome = Outcome::unknown;
     Message why;                                        // one sentence a person understands
     nlohmann::json details = nlohmann::json::object();  // figures and rows behind it; kept, hashed into the log
+    bool too_slow = false;  // a failure that only says that time passed: it may have passed on our side
 };
 
 // What a kind may use. Everything from outside comes through here, so that tests can stand in for it.

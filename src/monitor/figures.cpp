@@ -10,14 +10,6 @@
 namespace tilsyn::monitor {
 namespace {
 
-std::int64_t ms(Timestamp t) {
-    return to_micros(t) / 1000;
-}
-
-std::string_view bytes_of(const db::Blob& blob) {
-    return {reinterpret_cast<const char*>(blob.data()), blob.size()};
-}
-
 Result<void> add(Figures& figures, const db::Row& row, std::size_t first) {
     figures.up += row.integer(first);
     figures.down += row.integer(first + 1);
@@ -45,8 +37,8 @@ Result<std::vector<Figures>> figures(db::Connection& connection, const Period& p
                                      std::optional<std::string_view> control) {
     using std::chrono::sys_days;
     const auto begin_of = [&](sys_days day) { return zone.utc_of({Date(day), std::chrono::seconds(0)}); };
-    const auto from = ms(begin_of(sys_days(period.first)));
-    const auto to = ms(begin_of(sys_days(period.last) + std::chrono::days(1)));
+    const auto from = to_ms(begin_of(sys_days(period.first)));
+    const auto to = to_ms(begin_of(sys_days(period.last) + std::chrono::days(1)));
 
     std::map<TargetId, Figures> all;
     TRY_VOID(connection.each("SELECT id, control, subject, since FROM monitor_target", {},
@@ -69,7 +61,7 @@ Result<std::vector<Figures>> figures(db::Connection& connection, const Period& p
                                                      sys_days(period.last).time_since_epoch().count()},
                             [&](const db::Row& row) -> Result<bool> {
                                 const sys_days day{std::chrono::days(row.integer(0))};
-                                hours_from = hour_of(ms(begin_of(day + std::chrono::days(1))));
+                                hours_from = hour_of(to_ms(begin_of(day + std::chrono::days(1))));
                                 TRY_VOID(add(one, row, 1));
                                 return true;
                             }));
@@ -89,7 +81,7 @@ Result<std::vector<Figures>> figures(db::Connection& connection, const Period& p
         }
         // The period ends with the newest result: what comes after it is not known.
         const auto last = recovered.last.find(id);
-        const auto known_to = last == recovered.last.end() ? one.since : std::min(ms(now), last->second.at);
+        const auto known_to = last == recovered.last.end() ? one.since : std::min(to_ms(now), last->second.at);
         std::vector<Span> spans;
         TRY_VOID(connection.each(
             "SELECT state, from_lo, from_hi, to_lo, to_hi, open FROM monitor_span WHERE target = ? AND from_lo < ? AND "

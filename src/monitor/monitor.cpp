@@ -5,6 +5,7 @@
 #include <deque>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "monitor/closing.hpp"
 #include "monitor/target.hpp"
@@ -25,17 +26,13 @@ constexpr auto close_after = seconds(60);  // an hour is closed so long after it
 constexpr auto read_again = seconds(60);
 constexpr auto close_again = seconds(10);  // after a failure
 
-std::int64_t ms(Timestamp t) {
-    return std::chrono::floor<milliseconds>(t).time_since_epoch().count();
-}
-
 // A failure that only says that time passed: it may have passed here.
 bool only_of_time(const net::Answer& answer, const checks::Judgement& judgement) {
     if (const auto* tcp = std::get_if<Result<net::TcpResult>>(&answer))
         if (*tcp && (*tcp)->state == net::TcpState::filtered) return true;
     const bool timeout =
         std::visit([](const auto& result) { return !result && result.error().code == Code::timeout; }, answer);
-    return timeout || judgement.why.key.ends_with("-slow");
+    return timeout || judgement.too_slow;
 }
 
 Duration took(const net::Answer& answer, Duration measured) {
@@ -62,14 +59,14 @@ struct Monitor::Impl {
     bool leads = false;
     std::shared_ptr<const schedule::Plan> known_plan;
     std::int64_t known_changes = 0;
-    Steady::time_point read_again{};
+    Steady::time_point next_read{};
 
     // The loop's alone.
     std::unordered_map<TargetId, Target> targets;
     std::deque<TargetId> waiting;
     std::int64_t asking = 0;
     Timestamp anchor_wall{};
-    Steady::time_point anchor{}, next_tick{}, next_second{}, held_from{}, held_to{}, next_close{};
+    Steady::time_point anchor{}, next_tick{}, next_second{}, held_to{}, next_close{};
     milliseconds worst{0};
     bool stopping = false;
     std::unique_ptr<Writer> writer;
@@ -110,8 +107,7 @@ struct Monitor::Impl {
         };
     }
 
-    // --- time
-    // ---------------------------------------------------------------------------------------------------------
+    // --- time ---
     Timestamp wall_of(Steady::time_point at) const {
         return anchor_wall + std::chrono::duration_cast<Duration>(at - anchor);
     }
@@ -128,10 +124,7 @@ struct Monitor::Impl {
         const auto now = Steady::now();
         const auto late = std::chrono::duration_cast<milliseconds>(now - next_tick);
         worst = std::max(worst, late);
-        if (late > own_delay) {
-            held_from = next_tick;
-            held_to = now;
-        }
+        if (late > own_delay) held_to = now;
         writer->send(now, stopping);
         if (now >= next_second) {
             next_second = now + seconds(1);
@@ -178,8 +171,7 @@ struct Monitor::Impl {
         shown.late_ms = std::exchange(worst, milliseconds(0)).count();
     }
 
-    // --- asking
-    // -------------------------------------------------------------------------------------------------------
+    // --- asking ---
     void arm(Target& target, Timestamp when) {
         loop.at(steady_of(when), [this, id = target.id, turn = ++target.turn] {
             const auto found = targets.find(id);
@@ -238,7 +230,7 @@ struct Monitor::Impl {
     void take(Target& target, Steady::time_point begun, Seen seen, Duration took, checks::Judgement judgement) {
         const auto at = wall_of(begun);
         const auto now = wall_of(Steady::now());
-        Sample sample{ms(at), seen, std::uint32_t(std::clamp<std::int64_t>(took.count() / 10, 0, 0xffff'ffff))};
+        Sample sample{to_ms(at), seen, std::uint32_t(std::clamp<std::int64_t>(took.count() / 10, 0, 0xffff'ffff))};
         // An answer that came more than a minute into the next hour: its own has been closed.
         if (closing && hour_of(sample.at) <= closing->up_to()) sample.at = (closing->up_to() + 1) * ms_an_hour;
         counted.up += seen == Seen::up;
@@ -275,12 +267,11 @@ struct Monitor::Impl {
         writer->add({target.plan, std::move(outcome)});
     }
 
-    // --- hours
-    // --------------------------------------------------------------------------------------------------------
+    // --- hours ---
     void close_hours(Timestamp wall, Steady::time_point now) {
         if (closing && !closing->done()) return;
         if (now < next_close) return;
-        const auto up_to = hour_of(ms(wall - close_after)) - 1;
+        const auto up_to = hour_of(to_ms(wall - close_after)) - 1;
         if (closing && closing->ok()) {
             for (auto& [id, target] : targets)
                 while (!target.hours.empty() && target.hours.begin()->first <= closing->up_to())
@@ -307,8 +298,7 @@ struct Monitor::Impl {
         closing->start();
     }
 
-    // --- what is watched
-    // ----------------------------------------------------------------------------------------------
+    // --- what is watched ---
     struct News {
         std::shared_ptr<const schedule::Plan> plan;
         std::vector<schedule::Watched> watched;
@@ -328,10 +318,10 @@ struct Monitor::Impl {
         counted.leading = true;
         const auto now = wall_of(Steady::now());
         const Recovered none;
-        std::unordered_map<TargetId, bool> named;
+        std::unordered_set<TargetId> named;
         for (std::size_t i = 0; i < news.ids.size(); ++i) {
             const auto id = news.ids[i];
-            named[id] = true;
+            named.insert(id);
             if (const auto found = targets.find(id); found != targets.end()) {
                 const auto every = found->second.control->cadence.interval;
                 renew(found->second, news.plan, news.watched[i]);
@@ -376,10 +366,15 @@ Result<void> Monitor::refresh(std::shared_ptr<const schedule::Plan> plan) {
     auto& impl = *impl_;
     if (!plan) return {};
     bool mine = false;
-    TRY_VOID(impl.committer.write([&](log::WriteContext& context) -> Result<void> {
-        TRY(mine, take_lease(context.db(), impl.options.node));
-        return {};
-    }));
+    {
+        TRY(const auto reader, impl.readers.get());
+        TRY(mine, holds_lease(*reader, impl.options.node));
+    }
+    if (!mine)
+        TRY_VOID(impl.committer.write([&](log::WriteContext& context) -> Result<void> {
+            TRY(mine, take_lease(context.db(), impl.options.node));
+            return {};
+        }));
     if (!mine) {
         if (std::exchange(impl.leads, false)) impl.loop.post([this] { impl_->lose(); });
         return {};
@@ -392,7 +387,7 @@ Result<void> Monitor::refresh(std::shared_ptr<const schedule::Plan> plan) {
         TRY(const auto row, reader->one("SELECT coalesce(max(sequence), 0) FROM register_change"));
         changes = row ? row->integer(0) : 0;
         const bool same = impl.leads && plan == impl.known_plan && changes == impl.known_changes;
-        if (same && Steady::now() < impl.read_again) return {};
+        if (same && Steady::now() < impl.next_read) return {};
         TRY(news.watched, schedule::watched(*reader, *plan));
         if (!impl.leads) {
             TRY(news.recovered, recover(*reader));
@@ -403,7 +398,7 @@ Result<void> Monitor::refresh(std::shared_ptr<const schedule::Plan> plan) {
     for (const auto& watched : news.watched) {
         if (impl.ids.contains({watched.control->id, watched.subject.id})) continue;
         fresh.emplace_back(watched.control->id, watched.subject.id);
-        since.push_back(ms(impl.clock.now() + watched.control->cadence.interval));
+        since.push_back(to_ms(impl.clock.now() + watched.control->cadence.interval));
     }
     if (!fresh.empty()) {
         std::vector<TargetId> ids;
@@ -417,7 +412,7 @@ Result<void> Monitor::refresh(std::shared_ptr<const schedule::Plan> plan) {
     impl.leads = true;
     impl.known_plan = plan;
     impl.known_changes = changes;
-    impl.read_again = Steady::now() + read_again;
+    impl.next_read = Steady::now() + read_again;
     impl.loop.post(
         [this, shared = std::make_shared<Impl::News>(std::move(news))] { impl_->adopt(std::move(*shared)); });
     return {};

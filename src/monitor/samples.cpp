@@ -8,7 +8,7 @@ namespace tilsyn::monitor {
 void SampleWriter::add(const Sample& sample) {
     const auto distance = std::int64_t(std::uint64_t(sample.at) - std::uint64_t(last_));
     put_varint(bytes_, zigzag(std::int64_t(std::uint64_t(distance) - std::uint64_t(distance_))));
-    put_varint(bytes_, std::uint64_t(sample.tens_of_micros) << 2 | std::uint64_t(sample.seen));
+    put_varint(bytes_, packed(sample));
     // From the first on, what is compared is the distance between two: 1970 is no neighbour.
     distance_ = count_ == 0 ? 0 : distance;
     last_ = sample.at;
@@ -16,7 +16,7 @@ void SampleWriter::add(const Sample& sample) {
 }
 
 Result<std::vector<Sample>> read_samples(std::string_view bytes) {
-    const auto damaged = [] { return fail(Code::corrupt, "monitor.samples-damaged"); };
+    const auto damaged = [] { return fail(Code::corrupt, "monitor.samples-damaged").hint("monitor.damaged-hint"); };
     if (bytes.empty() || bytes.front() != 1) return damaged();
     bytes.remove_prefix(1);
     std::vector<Sample> out;
@@ -24,11 +24,13 @@ Result<std::vector<Sample>> read_samples(std::string_view bytes) {
     while (!bytes.empty()) {
         const auto change = take_varint(bytes);
         const auto rest = take_varint(bytes);
-        if (!change || !rest || *rest >> 34 != 0 || (*rest & 3) > 2) return damaged();
+        Sample sample;
+        if (!change || !rest || !unpack(*rest, sample)) return damaged();
         const auto step = distance + std::uint64_t(unzigzag(*change));
         last += step;
         distance = out.empty() ? 0 : step;
-        out.push_back({std::int64_t(last), Seen(*rest & 3), std::uint32_t(*rest >> 2)});
+        sample.at = std::int64_t(last);
+        out.push_back(sample);
     }
     return out;
 }

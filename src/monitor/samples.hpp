@@ -30,7 +30,6 @@ class SampleWriter {
     void add(const Sample& sample);
     const std::string& bytes() const { return bytes_; }
     std::size_t count() const { return count_; }
-    std::int64_t last_at() const { return last_; }
 
   private:
     std::string bytes_{char(1)};
@@ -39,5 +38,21 @@ class SampleWriter {
 };
 
 Result<std::vector<Sample>> read_samples(std::string_view bytes);
+
+// Duration and what was seen, as one number.
+inline std::uint64_t packed(const Sample& sample) {
+    return std::uint64_t(sample.tens_of_micros) << 2 | std::uint64_t(sample.seen);
+}
+// False: no number that packed() makes.
+inline bool unpack(std::uint64_t number, Sample& sample) {
+    if (number >> 34 != 0 || (number & 3) > 2) return false;
+    sample.seen = Seen(number & 3);
+    sample.tens_of_micros = std::uint32_t(number >> 2);
+    return true;
+}
+
+inline std::int64_t to_ms(Timestamp t) {
+    return std::chrono::floor<std::chrono::milliseconds>(t).time_since_epoch().count();
+}
 
 }  // namespace tilsyn::monitor

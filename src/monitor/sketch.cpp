@@ -26,7 +26,7 @@ std::uint64_t middle_of(std::uint32_t bucket) {
 }
 
 Fail damaged() {
-    return fail(Code::corrupt, "monitor.sketch-damaged");
+    return fail(Code::corrupt, "monitor.sketch-damaged").hint("monitor.damaged-hint");
 }
 
 }  // namespace

@@ -29,8 +29,6 @@ class SpanTracker {
 
     // Spans that began or ended by this result. One that goes on is not told again.
     std::vector<Span> take(const Sample& sample);
-    // Nothing can be concluded from what was before: the clock was set.
-    void forget() { last_.reset(); }
     const std::optional<Span>& open() const { return open_; }
 
   private:

@@ -32,9 +32,6 @@ CREATE INDEX monitor_span_open ON monitor_span(target) WHERE open = 1;
 db::Blob blob(std::string_view bytes) {
     return {bytes.begin(), bytes.end()};
 }
-std::string_view text_of(const db::Blob& bytes) {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 
 struct Counts {
     std::array<std::int64_t, 3> seen{};  // by Seen
@@ -100,7 +97,7 @@ Result<void> write_results(db::Connection& connection, std::int64_t id, std::spa
         auto& out = by_hour[hour_of(sample.at)];
         put_varint(out, std::uint64_t(target));
         put_varint(out, zigzag(sample.at));
-        put_varint(out, std::uint64_t(sample.tens_of_micros) << 2 | std::uint64_t(sample.seen));
+        put_varint(out, packed(sample));
     }
     std::vector<std::vector<db::Value>> tail, rows;
     for (const auto& [hour, bytes] : by_hour) tail.push_back({id, hour, blob(bytes)});
@@ -157,7 +154,7 @@ Result<void> write_day(db::Connection& connection, std::span<const TargetId> tar
             "SELECT up, down, unmeasured, sketch FROM monitor_hour WHERE target = ? AND hour >= ? AND hour < ?",
             std::array<db::Value, 3>{target, from_hour, to_hour}, [&](const db::Row& row) -> Result<bool> {
                 for (std::size_t i = 0; i < 3; ++i) counts.seen[i] += row.integer(i);
-                TRY(const auto sketch, Sketch::decode(text_of(row.blob(3))));
+                TRY(const auto sketch, Sketch::decode(bytes_of(row.blob(3))));
                 counts.sketch.merge(sketch);
                 return true;
             }));
@@ -195,11 +192,12 @@ Result<Recovered> recover(db::Connection& connection) {
         "SELECT id, hour, data FROM monitor_tail ORDER BY hour, id", {}, [&](const db::Row& row) -> Result<bool> {
             out.next_id = std::max(out.next_id, row.integer(0) + 1);
             const auto bytes = row.blob(2);
-            for (auto rest = text_of(bytes); !rest.empty();) {
+            for (auto rest = bytes_of(bytes); !rest.empty();) {
                 const auto target = take_varint(rest), at = take_varint(rest), value = take_varint(rest);
-                if (!target || !at || !value || *value >> 34 != 0 || (*value & 3) > 2)
-                    return fail(Code::corrupt, "monitor.tail-damaged");
-                const Sample sample{unzigzag(*at), Seen(*value & 3), std::uint32_t(*value >> 2)};
+                Sample sample;
+                if (!target || !at || !value || !unpack(*value, sample))
+                    return fail(Code::corrupt, "monitor.tail-damaged").hint("monitor.damaged-hint");
+                sample.at = unzigzag(*at);
                 out.last[TargetId(*target)] = sample;
                 out.hours[{TargetId(*target), row.integer(1)}].add(sample);
             }

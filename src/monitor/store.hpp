@@ -31,6 +31,10 @@ struct Retention {
 
 using TargetId = std::int64_t;
 
+inline std::string_view bytes_of(const db::Blob& blob) {
+    return {reinterpret_cast<const char*>(blob.data()), blob.size()};
+}
+
 // Of the process that asks. False: another one that lives does; what this one has is not to be written.
 Result<bool> take_lease(db::Connection& connection, const std::string& node);
 Result<bool> holds_lease(db::Connection& connection, const std::string& node);

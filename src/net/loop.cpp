@@ -65,7 +65,6 @@ struct Loop::Impl {
     bool ending = false;
     std::thread thread;
 
-    void run() { reactor.io.run(); }
     void end() {
         ending = true;
         open.reset();
@@ -81,7 +80,7 @@ struct Loop::Impl {
 };
 
 Loop::Loop() : impl_(std::make_unique<Impl>()) {
-    impl_->thread = std::thread([impl = impl_.get()] { impl->run(); });
+    impl_->thread = std::thread([impl = impl_.get()] { impl->reactor.io.run(); });
 }
 
 Loop::~Loop() {

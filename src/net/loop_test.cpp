@@ -1,8 +1,6 @@
 #include "net/loop.hpp"
 
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 #include <future>
 
@@ -13,15 +11,10 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::Connection;
+using test::get;
 using test::Listener;
 
 constexpr std::string_view ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
-HttpRequest get(std::string url) {
-    HttpRequest request;
-    request.url = std::move(url);
-    return request;
-}
 
 // Starts it on the loop; what it answers.
 std::future<Answer> ask(Loop& loop, Probe probe, Duration limit = 5s) {

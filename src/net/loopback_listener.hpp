@@ -13,9 +13,16 @@
 #include <string_view>
 #include <thread>
 
+#include "net/probe_http.hpp"
 #include "net/resolve.hpp"
 
 namespace tilsyn::net::test {
+
+inline HttpRequest get(std::string url) {
+    HttpRequest request;
+    request.url = std::move(url);
+    return request;
+}
 
 // What a script may do with one connection. Every wait also ends when the listener does.
 class Connection {

@@ -18,15 +18,10 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::Connection;
+using test::get;
 using test::Listener;
 
 constexpr std::string_view ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-One: a\r\nX-one: b\r\n\r\nhello";
-
-HttpRequest get(std::string url) {
-    HttpRequest request;
-    request.url = std::move(url);
-    return request;
-}
 
 TEST(HttpProbe, SeesStatusHeadersBodyAndTimes) {
     std::string seen;

@@ -149,6 +149,7 @@ Facts facts(const policy::Control& control, const net::Probe& probe, const net::
 struct Verdict {
     Outcome outcome;
     Message why;
+    bool too_slow = false;
 };
 
 Verdict judge_answer(const policy::ParamValues& params, const nlohmann::json& seen) {
@@ -168,7 +169,7 @@ Verdict judge_answer(const policy::ParamValues& params, const nlohmann::json& se
                         msg("checks.http-header",
                             {{"url", url}, {"header", name}, {"text", params.get("header_contains").map.at(name)}})};
     if (params.has("max_first_byte") && first_byte > params.get("max_first_byte").duration)
-        return {Outcome::fail, msg("checks.http-slow", {{"url", url}, {"took", took}})};
+        return {Outcome::fail, msg("checks.http-slow", {{"url", url}, {"took", took}}), true};
     // Only the beginning of the body was searched: what was not found there may stand further on.
     const bool contains = seen.value("contains", true);
     if (seen.value("body_cut", false) && (!contains || seen.contains("lacks")))
@@ -181,8 +182,8 @@ Verdict judge_answer(const policy::ParamValues& params, const nlohmann::json& se
 
 Judgement judge(const policy::Control& control, const Facts& facts, Timestamp) {
     if (facts.seen.contains("error")) return {Outcome::fail, message_from(facts.seen["error"]), facts.seen};
-    auto [outcome, why] = judge_answer(control.params, facts.seen);
-    return {outcome, std::move(why), facts.seen};
+    auto [outcome, why, too_slow] = judge_answer(control.params, facts.seen);
+    return {outcome, std::move(why), facts.seen, too_slow};
 }
 
 }  // namespace

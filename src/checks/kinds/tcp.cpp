@@ -141,7 +141,7 @@ Judgement judge(const policy::Control& control, const Facts& facts, Timestamp) {
     const auto took = Duration(seen.value("connect_us", std::int64_t{0}));
     const auto milliseconds = std::to_string(took.count() / 1000);
     if (control.params.has("max_connect") && took > control.params.get("max_connect").duration)
-        return judged(Outcome::fail, msg("checks.tcp-slow", {{"target", target}, {"took", milliseconds}}), seen);
+        return {Outcome::fail, msg("checks.tcp-slow", {{"target", target}, {"took", milliseconds}}), seen, true};
     return judged(Outcome::pass, msg("checks.tcp-answers", {{"target", target}, {"took", milliseconds}}), seen);
 }
 
